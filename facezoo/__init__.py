@@ -1,0 +1,58 @@
+"""facezoo: a Keras model zoo for faces.
+
+The public names, each imported when it is first used: `import facezoo` itself loads
+neither tensorflow nor cv2.
+"""
+
+import importlib
+
+from facezoo.version import __version__
+
+_HOME = {
+    "Augmentation": "augment",
+    "ArchiveError": "errors",
+    "DatasetNotFound": "errors",
+    "FaceDataset": "datasets",
+    "FacezooError": "errors",
+    "LabelSet": "labels",
+    "LabelSetMismatch": "errors",
+    "PictureError": "errors",
+    "PixelError": "errors",
+    "ProtocolError": "errors",
+    "Recipe": "recipes",
+    "RecipeError": "errors",
+    "Report": "evaluation",
+    "RunError": "errors",
+    "Split": "datasets",
+    "StoreError": "errors",
+    "TrainingDiverged": "errors",
+    "UnknownName": "errors",
+    "WeightsError": "errors",
+    "build_model": "models",
+    "draw_face": "datasets.synthetic",
+    "evaluate": "training",
+    "get_recipe": "recipes",
+    "list_datasets": "datasets",
+    "list_models": "models",
+    "list_recipes": "recipes",
+    "load_dataset": "datasets",
+    "make_pipeline": "pipeline",
+    "prepare": "datasets.prepare",
+    "train": "training",
+}  # public name -> module that defines it; every build_<name> comes from models
+
+
+def __getattr__(name):
+    home = _HOME.get(name) or ("models" if name.startswith("build_") else None)
+    if home is None:
+        raise AttributeError(f"module 'facezoo' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"facezoo.{home}"), name)
+
+
+def __dir__():
+    models = importlib.import_module("facezoo.models")
+    builders = [f"build_{name}" for name in models.BUILDERS]
+    return sorted([*_HOME, *builders, "__version__"])
+
+
+__all__ = [*_HOME, "__version__"]

@@ -1,0 +1,137 @@
+"""Data sets of faces behind one interface: `list_datasets`, `load_dataset`, `prepare`.
+
+A file a data set; each states its `SPEC`. They are imported when first asked for.
+"""
+
+import functools
+import importlib
+
+import numpy as np
+
+from facezoo.datasets.base import FaceDataset, Pictures, Split
+from facezoo.datasets.spec import SplitRequest
+from facezoo.datasets.store import PreparedSet
+from facezoo.errors import DatasetNotFound, ProtocolError, unknown
+
+DATASETS = {
+    "cmu_faces": "facezoo.datasets.cmu_faces",
+    "synthetic": "facezoo.datasets.synthetic",
+}
+
+
+def list_datasets():
+    """Return the names of all data sets, prepared or not."""
+    return sorted(DATASETS)
+
+
+def get_spec(name):
+    """Return the `DatasetSpec` of a data set; `UnknownName` lists those that exist."""
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    return importlib.import_module(DATASETS[name]).SPEC
+
+
+def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=None):
+    """Load a prepared data set, divided by a protocol.
+
+    Args:
+        name: such as "cmu_faces"; "synthetic" needs no preparation.
+        target: what to tell, such as "pose"; None for the set's first.
+        protocol: how to divide, such as "random80" or "cmu_faces/random80"; None for the
+            set's first.
+        seed: int >= 0 that drives every draw of the protocol.
+        fold: for protocols with folds; None lets the seed choose.
+        root: folder of prepared sets; None for `$FACEZOO_HOME/datasets`.
+
+    Returns:
+        FaceDataset: pictures uint8 (N, height, width, channels), memory-mapped; labels
+        int64 (N,) or float32 (N, K).
+
+    Raises:
+        DatasetNotFound: it was not prepared; the message has the page and the command.
+        UnknownName: no such data set, target or protocol.
+        ProtocolError: the protocol does not fit the target.
+
+    Example:
+        >>> data = load_dataset("synthetic", target="pose")
+        >>> data.protocol, data.label_set.classes
+        ('synthetic/people', ('left', 'right', 'straight', 'up'))
+    """
+    spec = get_spec(name)
+    target_name, target = _target(spec, target)
+    protocol_name, rule = _protocol(spec, protocol)
+    images, columns, whole_table, fingerprint = _source(spec, root)
+
+    labels = target.labels(columns(target.columns))
+    has_label = labels >= 0 if labels.ndim == 1 else labels.sum(axis=1) > 0
+    rows = np.flatnonzero(has_label)
+    labels = labels[rows]
+    classes = labels if labels.ndim == 1 else labels.argmax(axis=1)
+    table = columns(rule.columns).iloc[rows].reset_index(drop=True)
+    roles = rule.divide(SplitRequest(table, classes, target_name, seed, fold))
+
+    def split(role):
+        chosen = getattr(roles, role)
+        table = functools.partial(_rows_of, whole_table, rows[chosen])
+        return Split(Pictures(images, rows[chosen]), labels[chosen], table, target.label_set, role)
+
+    return FaceDataset(
+        name=name,
+        protocol=f"{name}/{protocol_name}",
+        target=target_name,
+        seed=seed,
+        fold=fold,
+        label_set=target.label_set,
+        train=split("train"),
+        validation=split("validation"),
+        test=split("test"),
+        note=rule.note,
+        fingerprint=fingerprint,
+    )
+
+
+def _rows_of(whole_table, rows):
+    return whole_table().iloc[rows].reset_index(drop=True)
+
+
+def _target(spec, name):
+    if name is None:
+        name = next(iter(spec.targets))
+    if name in spec.targets:
+        return name, spec.targets[name]
+    if spec.dynamic_target is not None and (target := spec.dynamic_target(name)) is not None:
+        return name, target
+    raise unknown(f"target of {spec.name!r}", name, spec.targets)
+
+
+def _protocol(spec, name):
+    if name is None:
+        name = next(iter(spec.protocols))
+    owner, _, short = name.rpartition("/")
+    if owner not in ("", spec.name):
+        raise ProtocolError(
+            f"Got protocol {name!r} for data set {spec.name!r}; expected one of its own: "
+            f"{', '.join(f'{spec.name}/{p}' for p in spec.protocols)}. Choose one of them."
+        )
+    if short not in spec.protocols:
+        raise unknown(f"protocol of {spec.name!r}", name, spec.protocols)
+    return short, spec.protocols[short]
+
+
+def _source(spec, root):
+    """Return (images, function of columns, function of the whole table, fingerprint)."""
+    try:
+        prepared = PreparedSet(spec.name, root)
+    except DatasetNotFound as error:
+        if spec.in_memory is None:
+            raise DatasetNotFound(
+                f"{error} Download it from {spec.page} ({spec.license}) and run: "
+                f"facezoo prepare {spec.name} PATH"
+            ) from None
+        images, table = spec.in_memory()
+        return images, lambda names: table[list(names)], lambda: table, "drawn"
+    whole_table = functools.cache(prepared.table)
+    return prepared.images, prepared.columns, whole_table, prepared.info["images_sha256"]
+
+
+__all__ = ["FaceDataset", "Pictures", "Split", "get_spec", "list_datasets", "load_dataset"]

@@ -1,0 +1,157 @@
+"""`prepare`: an official archive, read once, becomes a prepared set.
+
+The reader of the data set names pictures and rejections in order; bytes are read in that
+order, decoded by all cores in chunks, and written in order again, so that memory does
+not grow with the archive. A broken picture is rejected with its name and reason and the
+rest goes on.
+"""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+
+from facezoo.datasets import get_spec
+from facezoo.datasets.archives import Archive
+from facezoo.datasets.spec import Rejected
+from facezoo.datasets.store import writing
+from facezoo.errors import ArchiveError, PictureError, RecipeError, unknown
+
+CHUNK = 64  # pictures a task: enough that handing a task over costs nothing
+
+
+def prepare(name, path=None, *, root=None, progress=None, **options):
+    """Read the archive of a data set and write its prepared form.
+
+    Args:
+        name: data set, as `list_datasets` gives it.
+        path: the archive as downloaded, or the folder it was unpacked to.
+        root: folder of prepared sets; None for `$FACEZOO_HOME/datasets`.
+        progress: optional function called with the number of files seen so far and the
+            number of all, or None where that is not known.
+        options: the data set's own, such as scale=2 for "cmu_faces".
+
+    Returns:
+        dict: what dataset.json holds: counts, rejections, differences from the published
+        counts, source.
+
+    Raises:
+        UnknownName: no such data set or option.
+        DatasetNotFound, ArchiveError: no archive there, unsafe, or another data set's.
+        StoreError: it cannot be written.
+    """
+    spec = get_spec(name)
+    settings = _settings(spec, options)
+    shape = spec.picture_shape(settings)
+    if path is None:
+        if spec.needs_archive:
+            raise ArchiveError(
+                f"Got no archive for {name!r}; expected its path. Download it from {spec.page} "
+                f"and run: facezoo prepare {name} PATH"
+            )
+        return _write(spec, None, settings, shape, root, progress)
+    if not spec.needs_archive:
+        raise ArchiveError(
+            f"Got the path {str(path)!r} for {name!r}, which is drawn by the program; expected "
+            f"none. Run: facezoo prepare {name}"
+        )
+    with Archive(path) as archive:
+        return _write(spec, archive, settings, shape, root, progress)
+
+
+def _settings(spec, options):
+    for option in options:
+        if option not in spec.options:
+            raise unknown(f"option of {spec.name!r}", option, spec.options or ["(none)"])
+    return {**spec.options, **options}
+
+
+def _write(spec, archive, settings, shape, root, progress):
+    total = len(archive.names) if archive is not None else None
+    with writing(spec.name, shape, spec.columns, root) as writer:
+        seen = 0
+        for found in _decoded(spec.read(archive, settings)):
+            for row, picture in found:
+                if isinstance(picture, Rejected):
+                    writer.reject(picture.file, picture.reason)
+                else:
+                    writer.add(picture, row)
+            seen += len(found)
+            if progress is not None:
+                progress(seen, total)
+        if writer.count == 0:
+            raise _nothing_found(spec, archive, writer)
+        return writer.finish(
+            {
+                "name": spec.name,
+                "options": settings,
+                "source": archive.source() if archive is not None else None,
+                "license": spec.license,
+                "label_sets": {n: t.label_set.to_dict() for n, t in spec.targets.items()},
+                "differences": _differences(spec, writer.counts),
+            }
+        )
+
+
+def _decoded(items):
+    """Items and rejections -> lists of (row, picture or Rejected), in the same order."""
+    workers = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        waiting = collections.deque()
+        try:
+            read = map(_read, items)
+            while chunk := list(itertools.islice(read, CHUNK)):
+                waiting.append(pool.submit(_decode_all, chunk))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for task in waiting:
+                task.cancel()
+
+
+def _read(item):
+    if isinstance(item, Rejected):
+        return item
+    try:
+        return item, item.read()
+    except PictureError as error:
+        return Rejected(item.row["file"], str(error))
+
+
+def _decode_all(chunk):
+    return [(None, got) if isinstance(got, Rejected) else _decode(*got) for got in chunk]
+
+
+def _decode(item, data):
+    try:
+        return item.row, item.decode(data)
+    except PictureError as error:
+        return None, Rejected(item.row["file"], str(error))
+
+
+def _nothing_found(spec, archive, writer):
+    if writer.rejected:
+        first = writer.rejected[0]
+        what = (
+            f"{writer.rejected_count} files and no usable picture "
+            f"({first['file']}: {first['reason']})"
+        )
+    else:
+        example = f" such as {archive.names[0]!r}" if archive.names else ""
+        what = f"{len(archive.names)} files{example}, none of {spec.title}"
+    return ArchiveError(
+        f"Got {archive.path.name!r} with {what}; expected {spec.layout}. Check that it is the "
+        f"archive of {spec.page}."
+    )
+
+
+def _differences(spec, counts):
+    """Lines such as "scale 1: 0, published 624"."""
+    return [
+        f"{column} {value}: {counts[column].get(value, 0)}, published {published}"
+        for column, published_counts in spec.expected.items()
+        for value, published in published_counts.items()
+        if counts[column].get(value, 0) != published
+    ]

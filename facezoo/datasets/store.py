@@ -1,0 +1,263 @@
+"""The prepared form of a data set on disk: written whole or not at all, read by mapping.
+
+`<home>/datasets/<name>/` holds `images.npy` (uint8 (N, H, W, C)), `table.csv` (a row a
+picture) and `dataset.json` (format, label sets, source, counts, what was rejected). It
+is written beside its place and renamed; a lock makes writers of one set take turns, and
+what a killed writer left behind is cleared by the next.
+"""
+
+import collections
+import contextlib
+import csv
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facezoo.errors import DatasetNotFound, StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two writers of one set at once are not kept apart there
+    fcntl = None
+
+FORMAT = 1
+FILES = ("images.npy", "table.csv", "dataset.json")
+REJECTED_LISTED = 1000  # of more rejected files only the number is kept
+
+
+def home():
+    """Return the folder of everything that facezoo keeps: `$FACEZOO_HOME` or the cache."""
+    return Path(os.environ.get("FACEZOO_HOME") or Path.home() / ".cache" / "facezoo")
+
+
+def datasets_folder(root=None):
+    """Return where prepared sets lie: `root`, or `<home>/datasets`."""
+    return Path(root) if root is not None else home() / "datasets"
+
+
+@contextlib.contextmanager
+def writing(name, picture_shape, columns, root=None):
+    """Write a prepared set: `with writing(...) as writer: ...; writer.finish(facts)`.
+
+    Without `finish`, or on any exception (Ctrl-C too), nothing is left behind and an
+    older set stays as it was.
+
+    Args:
+        name: of the set.
+        picture_shape: (height, width, channels).
+        columns: of the table.
+        root: folder of prepared sets; None for the default.
+
+    Yields:
+        StoreWriter.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written.
+    """
+    folder = datasets_folder(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / f".{name}.lock", "w") as lock:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the system if we are killed
+            for leftover in folder.glob(f".{name}.*.partial"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            partial = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=folder))
+            try:
+                with StoreWriter(partial, picture_shape, columns) as writer:
+                    yield writer
+                if writer.finished:
+                    _replace(folder / name, partial)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise StoreError(
+            f"Got {error.strerror!r} while writing {name!r} under {str(folder)!r}; expected a "
+            "folder with room that can be written. Free some space, or set FACEZOO_HOME to "
+            "another disk. Nothing was left half-written."
+        ) from None
+
+
+def _replace(place, partial):
+    """Put the finished folder in its place; killed in between, it leaves none or one."""
+    if not place.exists():
+        partial.rename(place)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    place.rename(old / "old")
+    partial.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+class StoreWriter:
+    """Appends pictures and rows, whatever their number, in a constant amount of memory."""
+
+    def __init__(self, folder, picture_shape, columns):
+        self.folder = Path(folder)
+        self.picture_shape = tuple(picture_shape)
+        self.columns = tuple(columns)
+        self.count = 0
+        self.rejected = []
+        self.rejected_count = 0
+        self.counts = {c: collections.Counter() for c in self.columns if c != "file"}
+        self.finished = False
+        self._digest = hashlib.sha256()
+
+    def __enter__(self):
+        self._images = open(self.folder / "images.npy", "wb")  # noqa: SIM115
+        self._write_header()
+        self._table = open(self.folder / "table.csv", "w", newline="", encoding="utf-8")  # noqa: SIM115
+        self._rows = csv.writer(self._table, lineterminator="\n")
+        self._rows.writerow(self.columns)
+        return self
+
+    def __exit__(self, *_):
+        self._images.close()
+        self._table.close()
+
+    def _write_header(self):
+        """Write numpy's header; it is padded so that a longer length fits its place."""
+        self._images.seek(0)
+        shape = (self.count, *self.picture_shape)
+        fields = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._images, fields)
+        return self._images.tell()
+
+    def add(self, picture, row):
+        """Append a picture (uint8, of the set's shape) and its row (`{column: value}`)."""
+        if picture.shape != self.picture_shape or picture.dtype != np.uint8:
+            raise StoreError(
+                f"Got a picture of {picture.dtype} {picture.shape} for {row.get('file')!r}; "
+                f"expected uint8 {self.picture_shape}. The data set's reader must resize it."
+            )
+        data = picture.tobytes()
+        self._images.write(data)
+        self._digest.update(data)
+        values = [row.get(column, "") for column in self.columns]
+        self._rows.writerow(values)
+        for column, counter in self.counts.items():
+            if len(counter) <= 64:  # such as classes; not boxes or votes
+                counter[str(row.get(column, ""))] += 1
+        self.count += 1
+
+    def reject(self, file, reason):
+        """Note a file that was passed over, and why."""
+        self.rejected_count += 1
+        if len(self.rejected) < REJECTED_LISTED:
+            self.rejected.append({"file": file, "reason": reason})
+
+    def finish(self, facts):
+        """Complete the set: fix the length, write dataset.json, flush everything to disk.
+
+        Args:
+            facts: JSON-safe dict that joins what the writer itself knows.
+
+        Returns:
+            dict: the whole of dataset.json.
+        """
+        end = self._write_header()
+        size = os.fstat(self._images.fileno()).st_size
+        if size != end + self.count * int(np.prod(self.picture_shape)):
+            raise StoreError(
+                f"Got {size:,} bytes for {self.count:,} pictures in images.npy; expected another "
+                "number. Prepare the set again."
+            )
+        info = {
+            "format": FORMAT,
+            **facts,
+            "pictures": self.count,
+            "picture_shape": list(self.picture_shape),
+            "columns": list(self.columns),
+            "counts": {c: dict(sorted(k.items())) for c, k in self.counts.items() if len(k) <= 64},
+            "rejected": {"count": self.rejected_count, "files": self.rejected},
+            "images_sha256": self._digest.hexdigest(),
+        }
+        text = json.dumps(info, indent=1, ensure_ascii=False)
+        with open(self.folder / "dataset.json", "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            _flush(file)
+        _flush(self._table)
+        _flush(self._images)
+        self.finished = True
+        return info
+
+
+def _flush(file):
+    file.flush()
+    os.fsync(file.fileno())
+
+
+class PreparedSet:
+    """A prepared set, opened: `info` (dataset.json), `images` (mapped), `columns(...)`.
+
+    Args:
+        name: of the set.
+        root: folder of prepared sets; None for the default.
+
+    Raises:
+        DatasetNotFound: it was not prepared.
+        StoreError: it is damaged or of another format version.
+    """
+
+    def __init__(self, name, root=None):
+        self.folder = datasets_folder(root) / name
+        if not self.folder.is_dir():
+            raise DatasetNotFound(f"{name!r} is not prepared under {str(self.folder.parent)!r}.")
+        try:
+            info = json.loads((self.folder / "dataset.json").read_text("utf-8"))
+            self.info, version = info, info["format"]
+            if version != FORMAT:
+                raise self._damaged(f"format {version!r}, not {FORMAT}")
+            self.images = np.load(self.folder / "images.npy", mmap_mode="r", allow_pickle=False)
+            wanted = (info["pictures"], *info["picture_shape"])
+            if self.images.dtype != np.uint8 or self.images.shape != wanted:
+                raise self._damaged(f"images.npy of {self.images.dtype} {self.images.shape}")
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            if isinstance(error, StoreError):
+                raise
+            raise self._damaged(str(error) or type(error).__name__) from None
+
+    def columns(self, names):
+        """Return a DataFrame of some columns of the table; text as categories.
+
+        Args:
+            names: columns; an empty list gives just the index.
+        """
+        numbers = {"scale", "native"}
+        names = list(names)
+        if not names:
+            return pd.DataFrame(index=range(len(self.images)))
+        missing = set(names) - set(self.info["columns"])
+        if missing:
+            raise self._damaged(f"a table without column {sorted(missing)[0]!r}")
+        try:
+            table = pd.read_csv(
+                self.folder / "table.csv",
+                usecols=names,
+                dtype={n: "int64" if n in numbers else "category" for n in names},
+                keep_default_na=False,
+            )
+        except (OSError, ValueError) as error:
+            raise self._damaged(str(error)) from None
+        if len(table) != len(self.images):
+            raise self._damaged(f"{len(table)} rows for {len(self.images)} pictures")
+        return table
+
+    def table(self):
+        """Return the whole table as a DataFrame."""
+        return pd.read_csv(self.folder / "table.csv", keep_default_na=False)
+
+    def _damaged(self, what):
+        return StoreError(
+            f"Got a prepared set in {str(self.folder)!r} that cannot be used ({what}); expected "
+            f"{', '.join(FILES)} as `facezoo prepare` writes them. Prepare it again."
+        )

@@ -1,0 +1,72 @@
+"""The error family: every message says what was got, what was expected and what to do.
+
+All are `ValueError`s, so that `except ValueError` around a facezoo call keeps working.
+"""
+
+
+class FacezooError(ValueError):
+    """Base of every error that facezoo raises on purpose."""
+
+
+class UnknownName(FacezooError):
+    """A recipe, data set, builder, target, protocol or field that does not exist."""
+
+
+class DatasetNotFound(FacezooError):
+    """A data set that was not prepared, or an archive that is not where it was said to be."""
+
+
+class ArchiveError(FacezooError):
+    """An archive that cannot be read, is unsafe, or belongs to another data set."""
+
+
+class StoreError(FacezooError):
+    """A prepared set that is damaged, of another version, or cannot be written."""
+
+
+class ProtocolError(FacezooError):
+    """An evaluation that would answer another question than the one asked, or leak."""
+
+
+class LabelSetMismatch(FacezooError):
+    """Labels of one set met a model or a data set of another."""
+
+
+class PixelError(FacezooError):
+    """A picture that is not uint8, 0-255, channels last."""
+
+
+class PictureError(FacezooError):
+    """A file that cannot be decoded as one still picture; the message is the reason."""
+
+
+class RecipeError(FacezooError):
+    """A recipe whose fields contradict each other or hold impossible values."""
+
+
+class RunError(FacezooError):
+    """A run folder that is damaged, in use, or does not hold what was asked of it."""
+
+
+class TrainingDiverged(FacezooError):
+    """A loss that became NaN or infinite; names the epoch and the last good checkpoint."""
+
+
+def unknown(kind, got, known):
+    """Return an `UnknownName` that lists the names that exist, nearest first.
+
+    Args:
+        kind: what was looked up, such as "recipe".
+        got: the name that was asked for.
+        known: the names that exist.
+    """
+    import difflib
+
+    known = sorted(map(str, known))
+    near = difflib.get_close_matches(str(got), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UnknownName(f"No {kind} {got!r}.{hint} There are: {', '.join(known)}.")
+
+
+class WeightsError(FacezooError):
+    """Weights that are missing, belong to another network, or cannot be fetched."""

@@ -1,0 +1,84 @@
+"""Bytes of one still picture -> uint8 array, safely: the only place that decodes files.
+
+Pillow decodes. What a person sees in a viewer is what comes out: the orientation tag is
+applied, palettes and CMYK become colours, transparency lies on white, 16 bits become 8,
+an animation gives its first frame. A picture that declares more than `MAX_PIXELS` is
+refused before a pixel of it is decoded.
+"""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from facezoo.errors import PictureError
+
+MAX_PIXELS = 50_000_000  # our choice: twice a full-frame camera, 150 MB as RGB
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "GIF", "WEBP", "TIFF")  # PPM reads PGM too
+
+
+def decode(data, *, channels=None, size=None):
+    """Decode one picture.
+
+    Args:
+        data: bytes of a JPEG, PNG, PGM, PPM, BMP, GIF, WebP or TIFF file.
+        channels: 1 for gray, 3 for RGB, None for gray if the file is gray and else RGB.
+        size: (height, width) to resize to, antialiased bilinear; None keeps the size.
+
+    Returns:
+        uint8 (height, width, channels), 0-255.
+
+    Raises:
+        PictureError: empty, truncated, no picture, or more than `MAX_PIXELS` pixels.
+    """
+    picture = _open(data)
+    picture = _to_eight_bits(picture)
+    if channels is None:
+        channels = 1 if picture.mode == "L" else 3
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    if size is not None and picture.size != (size[1], size[0]):
+        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.asarray(picture, dtype=np.uint8).reshape(picture.height, picture.width, channels)
+
+
+def _open(data):
+    """bytes -> upright, wholly decoded Pillow image."""
+    if not data:
+        raise PictureError("zero bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
+            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise PictureError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
+        if min(width, height) < 1:
+            raise PictureError(f"{width} x {height} pixels")
+        picture.seek(0)
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError:
+        raise PictureError(f"more than {MAX_PIXELS:,} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError("not a picture") from None
+    except Exception as error:  # decoders raise anything on broken bytes
+        raise PictureError(f"broken picture ({str(error) or type(error).__name__})") from None
+
+
+def _to_eight_bits(picture):
+    """Any Pillow mode -> "L" or "RGB", as a viewer would show it."""
+    if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's own convert clips them
+        values = np.asarray(picture).astype(np.int64)
+        return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+    if picture.mode == "F":
+        raise PictureError("floating-point pixels, whose range a file does not say")
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(paper, picture).convert("RGB")
+    if picture.mode in ("L", "1"):
+        return picture.convert("L")
+    return picture.convert("RGB")

@@ -1,0 +1,40 @@
+"""Recipes by name: `list_recipes`, `get_recipe`; a file a study."""
+
+import json
+from pathlib import Path
+
+from facezoo.errors import RecipeError, unknown
+from facezoo.recipes import cmu, synthetic
+from facezoo.recipes.base import Recipe, Schedule
+
+RECIPES = {**cmu.RECIPES, **synthetic.RECIPES}
+
+
+def list_recipes():
+    """Return the names of all recipes."""
+    return sorted(RECIPES)
+
+
+def get_recipe(name):
+    """Return a `Recipe` by name, or from a .json file that holds one.
+
+    Raises:
+        UnknownName: no recipe and no file of that name.
+        RecipeError: the file holds no recipe.
+    """
+    if isinstance(name, Recipe):
+        return name
+    if name in RECIPES:
+        return RECIPES[name]
+    if not str(name).endswith(".json"):
+        raise unknown("recipe", name, RECIPES)
+    try:
+        return Recipe.from_dict(json.loads(Path(name).read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecipeError(
+            f"Got {str(name)!r}, which cannot be read as a recipe ({error}); expected a JSON file "
+            "as in a run folder's recipe.json. Check the path."
+        ) from None
+
+
+__all__ = ["Recipe", "Schedule", "get_recipe", "list_recipes"]

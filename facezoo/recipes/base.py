@@ -1,0 +1,231 @@
+"""`Recipe`: everything that decides a training, in one frozen place.
+
+Two runs of equal recipes on equal data differ by rounding at most. Hyperparameters live
+nowhere else: a misspelt field is a TypeError, and a value that cannot work is refused
+when the recipe is written, not after an hour.
+"""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from facezoo.augment import Augmentation
+from facezoo.datasets import get_spec
+from facezoo.errors import FacezooError, RecipeError, unknown
+from facezoo.models import BUILDERS
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion")
+SCHEDULES = ("constant", "cosine", "plateau")
+MONITORS = ("val_loss", "val_accuracy")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How the learning rate moves.
+
+    Args:
+        kind: "constant", "cosine" (to `floor` at the last epoch) or "plateau" (times
+            `factor` when the monitored figure has not got better for `patience` epochs,
+            down to `floor`).
+        warmup_epochs: epochs of linear rise from zero, before "constant" or "cosine".
+        factor: of "plateau", between 0 and 1.
+        patience: of "plateau", epochs.
+        floor: lowest learning rate.
+    """
+
+    kind: str = "constant"
+    warmup_epochs: int = 0
+    factor: float = 0.5
+    patience: int = 5
+    floor: float = 0.0
+
+    def __post_init__(self):
+        _one_of("schedule.kind", self.kind, SCHEDULES)
+        _number("schedule.warmup_epochs", self.warmup_epochs, 0, whole=True)
+        _number("schedule.factor", self.factor, 0, 1)
+        _number("schedule.patience", self.patience, 1, whole=True)
+        _number("schedule.floor", self.floor, 0)
+        if self.kind == "plateau" and self.warmup_epochs:
+            raise RecipeError(
+                "Got a plateau schedule with warm-up; expected one or the other. "
+                "Set schedule.warmup_epochs=0."
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training, from the data set to the stopping rule.
+
+    Args:
+        name: as typed by users; also the folder of its runs.
+        summary: one line for tables.
+        builder, builder_args: name in `facezoo.models.BUILDERS`, and its arguments;
+            `input_shape` and `num_classes` come from the data.
+        dataset, target, protocol: as `load_dataset` takes them.
+        limit: use at most this many pictures of each split; a run so limited says so.
+        augmentation: `Augmentation` of the training pictures, or None.
+        label_smoothing: 0 to under 1, of the cross-entropy.
+        class_weight: None, or "balanced" for weights inverse to the classes' counts.
+        optimizer, optimizer_args: a Keras optimizer by name, and its arguments other
+            than the learning rate.
+        learning_rate, schedule: the highest rate, and how it moves.
+        batch_size, epochs: pictures a step, passes over the training pictures.
+        patience: epochs without a better `monitor` before training stops; None never.
+        monitor: "val_loss" or "val_accuracy": what chooses the kept checkpoint.
+        precision: Keras' dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
+        seed: of the protocol's draws, the first weights, order and augmentation.
+        reported: what the study reported, in its own words; "" where there is none.
+
+    Raises:
+        RecipeError: a value that cannot work.
+        UnknownName: no such builder or data set.
+
+    Example:
+        >>> recipe = Recipe(name="mine", builder="lenet5", dataset="synthetic")
+        >>> recipe.override({"batch_size": 16, "schedule.kind": "cosine"}).schedule.kind
+        'cosine'
+    """
+
+    name: str
+    builder: str
+    dataset: str
+    summary: str = ""
+    builder_args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    target: str | None = None
+    protocol: str | None = None
+    limit: int | None = None
+    augmentation: Augmentation | None = None
+    label_smoothing: float = 0.0
+    class_weight: str | None = None
+    optimizer: str = "adam"
+    optimizer_args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    learning_rate: float = 0.001
+    schedule: Schedule = Schedule()
+    batch_size: int = 32
+    epochs: int = 50
+    patience: int | None = None
+    monitor: str = "val_loss"
+    precision: str = "float32"
+    seed: int = 0
+    reported: str = ""
+
+    def __post_init__(self):
+        if self.builder not in BUILDERS:
+            raise unknown("builder", self.builder, BUILDERS)
+        get_spec(self.dataset)
+        for field, kind in (("builder_args", dict), ("optimizer_args", dict), ("name", str)):
+            if not isinstance(getattr(self, field), kind):
+                raise RecipeError(
+                    f"Got {field}={getattr(self, field)!r}; expected a {kind.__name__}. Write it "
+                    "as one."
+                )
+        if not isinstance(self.augmentation, Augmentation | None):
+            raise RecipeError(
+                f"Got augmentation={self.augmentation!r}; expected an Augmentation or None. "
+                "Set its fields, such as augmentation.rotate=10."
+            )
+        _number("limit", self.limit, 1, whole=True, optional=True)
+        _number("label_smoothing", self.label_smoothing, 0, 1)
+        _one_of("class_weight", self.class_weight, (None, "balanced"))
+        _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _number("learning_rate", self.learning_rate, 0, above=True)
+        _number("batch_size", self.batch_size, 1, whole=True)
+        _number("epochs", self.epochs, 1, whole=True)
+        _number("patience", self.patience, 1, whole=True, optional=True)
+        _one_of("monitor", self.monitor, MONITORS)
+        _one_of("precision", self.precision, PRECISIONS)
+        _number("seed", self.seed, 0, whole=True)
+
+    def override(self, settings):
+        """Return this recipe with some fields changed.
+
+        Args:
+            settings: `{field: value}`; "schedule.kind", "augmentation.rotate" and
+                "builder_args.dropout" reach into the field before the dot.
+
+        Raises:
+            UnknownName: no such field.
+            RecipeError: the value cannot work there.
+        """
+        fields = self.to_dict()
+        for path, value in settings.items():
+            field, _, inner = path.partition(".")
+            if field not in fields:
+                raise unknown("recipe field", field, fields)
+            if not inner:
+                fields[field] = value
+                continue
+            nested = fields[field]
+            if field == "augmentation" and nested is None:
+                nested = Augmentation().to_dict()
+            if not isinstance(nested, dict):
+                raise unknown("recipe field", path, fields)
+            if field in ("augmentation", "schedule") and inner not in nested:
+                raise unknown(f"field of {field}", inner, nested)
+            fields[field] = {**nested, inner: value}
+        return Recipe.from_dict(fields)
+
+    def smoke(self):
+        """Return this recipe shrunk to seconds: 32 pictures a split, one epoch."""
+        return dataclasses.replace(self, limit=32, batch_size=min(8, self.batch_size), epochs=1)
+
+    def to_dict(self):
+        """Return the fields as a JSON-safe dict."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        if self.augmentation is not None:
+            fields["augmentation"] = self.augmentation.to_dict()
+        fields["schedule"] = dataclasses.asdict(self.schedule)
+        return json.loads(json.dumps(fields))
+
+    @classmethod
+    def from_dict(cls, fields):
+        """Inverse of `to_dict`.
+
+        Raises:
+            UnknownName: a field that recipes do not have.
+            RecipeError: a value that cannot work, or not a recipe at all.
+        """
+        known = [f.name for f in dataclasses.fields(cls)]
+        if not isinstance(fields, dict) or not {"name", "builder", "dataset"} <= set(fields):
+            raise RecipeError(
+                f"Got {str(fields)[:60]!r} as a recipe; expected an object with name, builder and "
+                "dataset at least. Use a recipe.json that facezoo wrote."
+            )
+        for field in fields:
+            if field not in known:
+                raise unknown("recipe field", field, known)
+        fields = dict(fields)
+        try:
+            if isinstance(fields.get("augmentation"), dict):
+                fields["augmentation"] = Augmentation.from_dict(fields["augmentation"])
+            if isinstance(fields.get("schedule"), dict):
+                fields["schedule"] = Schedule(**fields["schedule"])
+            return cls(**fields)
+        except FacezooError:
+            raise
+        except (TypeError, AttributeError) as error:
+            raise RecipeError(
+                f"Got a recipe that does not fit ({error}); expected the fields of Recipe. "
+                "See `facezoo recipes --json` for whole ones."
+            ) from None
+
+
+def _one_of(field, value, allowed):
+    if value not in allowed:
+        names = ", ".join(str(a) for a in allowed)
+        raise RecipeError(f"Got {field}={value!r}; expected one of: {names}. Choose one of them.")
+
+
+def _number(field, value, low, high=math.inf, *, whole=False, above=False, optional=False):
+    """Refuse what is not a number in [low, high), or (low, high) with `above`."""
+    if optional and value is None:
+        return
+    kinds = int if whole else (int, float)
+    good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if not (good and (value > low if above else value >= low) and value < high):
+        kind = "a whole number" if whole else "a number"
+        bound = f"{'above' if above else 'of at least'} {low}"
+        bound += f" and under {high}" if high < math.inf else ""
+        raise RecipeError(f"Got {field}={value!r}; expected {kind} {bound}. Change it.")
