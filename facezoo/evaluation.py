@@ -1,386 +1,252 @@
-"""Reports: what a model's answers on a split are worth, in scikit-learn's figures.
+"""`evaluate`: a trained model meets pictures, and a `Report` says what it is worth.
 
-`evaluate_predictions` turns probabilities and labels into a `Report`; `pool` sums up the
-reports of several seeds. Nothing here draws (`plots.py` does) or writes a file.
+The test part of a run's own protocol is opened here and nowhere else. Another protocol
+of the same data set is refused where its test pictures trained or selected the model.
 """
 
-import dataclasses
-import statistics
-import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
+import keras
 import numpy as np
-from sklearn import metrics
 
-from facezoo.errors import FacezooError, LabelSetMismatch
-from facezoo.labels import LabelSet
+from facezoo import plots
+from facezoo.datasets import Split, load_dataset
+from facezoo.datasets.audit import exact_copies
+from facezoo.errors import LabelSetMismatch, ProtocolError, RunError
+from facezoo.labels import LabelSet, remap
+from facezoo.report import Report, evaluate_predictions, markdown_table, pool
+from facezoo.runs import RunFolder
 
-ECE_BINS = 15  # Guo et al. 2017, arXiv:1706.04599
-AGREEMENT_EDGES = (0.0, 0.5, 0.7, 0.9, 1.0)  # ours: FER+ has ten voters, so steps of 0.1
-MEASURES = ("precision", "recall", "f1", "support")  # of a class
-WORST = 10  # mistakes that a report names
-SUM_TOLERANCE = 1e-3  # what a softmax in half precision may be off by
+BATCH = 256
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Report:
-    """What a model's answers on one split are worth; made by `evaluate_predictions`.
-
-    Fractions lie in 0-1. Compare two reports by `to_dict()`.
+def evaluate(source, *, dataset=None, target=None, protocol=None, root=None):
+    """Evaluate a run's model on test pictures.
 
     Args:
-        label_set: `LabelSet` of the K classes, in the order of the confusion matrix.
-        n: pictures.
-        accuracy: fraction answered rightly.
-        accuracy_interval: [low, high], 95 % bootstrap interval of the accuracy.
-        macro_f1: mean F1 of the classes that occur among labels or answers.
-        balanced_accuracy: mean recall of the classes that occur among the labels.
-        ece: expected calibration error, see `evaluate_predictions`.
-        log_loss: mean negative log likelihood of the true class, in nats.
-        per_class: `{class: {"precision", "recall", "f1", "support"}}`; 0 where a figure
-            would divide by zero, as the precision of a class that was never answered.
-        confusion_matrix: int64 (K, K); rows are true, columns predicted classes.
-        copies: pictures that are copies of training ones; None if nobody looked.
-        without_copies: `{"accuracy", "n"}` of the other pictures, accuracy None if there
-            are none; None as a whole without copies.
-        worst: the ten most confident mistakes, worst first:
-            `{"index", "file", "true", "predicted", "confidence"}`.
-        reliability: filled bins `{"low", "high", "n", "confidence", "accuracy"}`.
-        kl_to_votes: mean Kullback-Leibler divergence of the answers from the votes, in
-            nats; None for hard labels.
-        accuracy_by_agreement: filled bins of the largest vote share,
-            `{"low", "high", "n", "share", "accuracy"}`; None for hard labels.
-    """
-
-    label_set: LabelSet
-    n: int
-    accuracy: float
-    accuracy_interval: list
-    macro_f1: float
-    balanced_accuracy: float
-    ece: float
-    log_loss: float
-    per_class: dict
-    confusion_matrix: np.ndarray
-    copies: int | None
-    without_copies: dict | None
-    worst: list
-    reliability: list
-    kl_to_votes: float | None = None
-    accuracy_by_agreement: list | None = None
-
-    def to_dict(self):
-        """Return the fields as JSON holds them: the body of a run's metrics.json."""
-        label_set, matrix = self.label_set.to_dict(), self.confusion_matrix.tolist()
-        return {**vars(self), "label_set": label_set, "confusion_matrix": matrix}
-
-    @classmethod
-    def from_dict(cls, fields):
-        """Inverse of `to_dict`; keys that a report does not have are left alone.
-
-        Raises:
-            FacezooError: a figure that every report has is missing.
-        """
-        needed = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
-        if needed - fields.keys():
-            raise FacezooError(
-                f"Got a report without {', '.join(sorted(needed - fields.keys()))}; expected what "
-                'Report.to_dict() returns. Pass one split of metrics.json, as metrics["test"].'
-            )
-        values = {f.name: fields[f.name] for f in dataclasses.fields(cls) if f.name in fields}
-        values["label_set"] = LabelSet.from_dict(fields["label_set"])
-        values["confusion_matrix"] = np.array(fields["confusion_matrix"], dtype=np.int64)
-        return cls(**values)
-
-    def to_markdown(self, *, title="Evaluation"):
-        """Return the report as Markdown: headline, tables and the worst mistakes."""
-        low, high = self.accuracy_interval
-        classes, bins = self.label_set.classes, self.accuracy_by_agreement
-        per_class = [(name, *map(self.per_class[name].get, MEASURES)) for name in classes]
-        matrix = zip(classes, self.confusion_matrix.tolist(), strict=True)
-        worst = [
-            (m["file"] or f"picture {m['index']}", m["true"], m["predicted"], m["confidence"])
-            for m in self.worst
-        ]
-        paragraphs = [
-            f"# {title}",
-            f"**Accuracy {self.accuracy:.1%}** (95% interval {low:.1%} to {high:.1%}) on "
-            f"{self.n:,} pictures.",
-            f"Macro F1 {self.macro_f1:.1%}, balanced accuracy {self.balanced_accuracy:.1%}, "
-            f"expected calibration error {self.ece:.1%}, log loss {self.log_loss:.3f}.",
-            _copies_line(self.copies, self.without_copies),
-            "## Classes",
-            _table(("class", "precision", "recall", "F1", "pictures"), per_class),
-            "## Confusion matrix (rows true, columns predicted)",
-            _table(("true", *classes), [(name, *counts) for name, counts in matrix]),
-            *(() if bins is None else _agreement(self.kl_to_votes, bins)),
-            "## Most confident mistakes",
-            _table(("file", "true", "predicted", "confidence"), worst) if worst else "None.",
-        ]
-        return "\n\n".join(paragraphs) + "\n"
-
-
-def evaluate_predictions(
-    probabilities, labels, label_set, *, files=None, copies=None, seed=0, resamples=1000
-):
-    """Measure a model's answers against the labels.
-
-    The interval resamples pictures, so it knows nothing of other seeds or other people;
-    photographs of few people vary more than it says. At 0 % and 100 % it has no width.
-
-    The expected calibration error is Guo et al.'s (2017): 15 equally wide bins of the
-    likeliest class's probability, open below and closed above; the mean gap between
-    accuracy and confidence, weighted by pictures.
-
-    Args:
-        probabilities: float (N, K), every row sums to 1.
-        labels: integers (N,), or float vote distributions (N, K): their class is the
-            likeliest (the first of equals), and they add the report's last two figures.
-        label_set: `LabelSet` of K classes.
-        files: optional names of the N pictures, for `worst`.
-        copies: optional bool (N,), True for copies of training pictures, as
-            `facezoo.datasets.audit.exact_copies` finds them.
-        seed: of the bootstrap.
-        resamples: of the bootstrap.
+        source: `RunFolder`, or the path of one.
+        dataset, target, protocol: what to test on; None for what the run was trained on.
+            Another data set's classes meet the model's by name; pictures of a class that
+            the model lacks are left out, and the report's n says how many are left.
+        root: folder of prepared data sets; None for the default.
 
     Returns:
-        Report.
+        Report. Nothing is written.
 
     Raises:
-        LabelSetMismatch: K is not the label set's, or a label lies outside it.
-        FacezooError: no pictures, lengths that differ, or rows that are no distributions.
+        RunError: no trained model there.
+        ProtocolError: the test pictures trained or selected this model.
+        LabelSetMismatch: the classes have fewer than two names in common.
     """
-    probabilities = _distributions(probabilities, label_set, "probabilities")
-    labels, votes = _classes(labels, label_set)
-    n = len(probabilities)
-    copies = None if copies is None else np.asarray(copies, dtype=bool)
-    _check_lengths(n, labels=labels, files=files, copies=copies)
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    right = predicted == labels
-    figures = _scikit_figures(labels, predicted, probabilities)
-    reliability = _bins("confidence", confidence, right, np.linspace(0, 1, ECE_BINS + 1))
-    share = None if votes is None else votes.max(axis=1)
-    agreement = None if votes is None else _bins("share", share, right, AGREEMENT_EDGES)
-    return Report(
-        label_set=label_set,
-        n=n,
-        accuracy=float(right.mean()),
-        accuracy_interval=_bootstrap(right, seed, resamples),
-        ece=sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in reliability) / n,
-        per_class=_per_class(figures["confusion_matrix"], label_set),
-        copies=None if copies is None else int(copies.sum()),
-        without_copies=_without(copies, right),
-        worst=_worst(labels, predicted, confidence, files, label_set),
-        reliability=reliability,
-        kl_to_votes=None if votes is None else _divergence(votes, probabilities),
-        accuracy_by_agreement=agreement,
-        **figures,
+    run = source if isinstance(source, RunFolder) else RunFolder(Path(source))
+    model, data = load_run(run), own_data(run, root)
+    if dataset is None and target is None and protocol is None:
+        return _test_report(model, data)
+    recipe = run.recipe
+    own = dataset in (None, recipe.dataset)
+    other = load_dataset(
+        dataset or recipe.dataset,
+        target=target or (recipe.target if own else _same_target(dataset, recipe.target)),
+        protocol=protocol or (recipe.protocol if own else None),
+        seed=recipe.seed,
+        root=root,
+    )
+    if own:
+        _refuse_seen(data, other)
+    return _test_report(model, other)
+
+
+def load_run(run):
+    """Return a run's Keras model, with its `label_set`.
+
+    Raises:
+        RunError: the run has not finished, holds several seeds, or its model is damaged.
+    """
+    path = run.path / "model.keras"
+    if not path.is_file():
+        if run.seeds:
+            raise RunError(
+                f"Got {str(run.path)!r}, a run of {len(run.seeds)} seeds; expected one of them. "
+                f"Use {run.seeds[0].path}; metrics.json has the figures of all."
+            )
+        raise RunError(
+            f"Got {str(run.path)!r}, which holds no model.keras; expected a finished run. Go on "
+            f"with: facezoo train --resume {run.path}"
+        )
+    try:
+        return keras.models.load_model(path, safe_mode=True)
+    except Exception as error:  # Keras raises anything on a damaged file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(
+            f"Got {str(path)!r}, which cannot be loaded ({reason}); expected a whole Keras file. "
+            f"Delete it and run: facezoo train --resume {run.path}"
+        ) from None
+
+
+def own_data(run, root=None):
+    """Return the `FaceDataset` that a run was trained on, as its state recalls it."""
+    recipe = run.recipe
+    data = load_dataset(
+        recipe.dataset,
+        target=recipe.target,
+        protocol=recipe.protocol,
+        seed=recipe.seed,
+        root=root,
+    )
+    if run.state is not None and run.state["fingerprint"] != data.fingerprint:
+        raise RunError(
+            f"Got another {recipe.dataset!r} than {str(run.path)!r} was trained on; expected the "
+            "same prepared pictures. Prepare it as it was, or train again."
+        )
+    return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
+
+
+def predict(model, images):
+    """Uint8 (N, H, W, C) -> float32 (N, K) probabilities, by batches of 256."""
+    batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+    return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
+
+
+def report_on(model, split, *, copies=None):
+    """Return the `Report` of a model with a label set on a `Split`.
+
+    Raises:
+        LabelSetMismatch: no label set, or fewer than two classes in common.
+    """
+    if model.label_set is None:
+        raise LabelSetMismatch(
+            "Got a model without a label set; expected one that says what its outputs mean. "
+            "Set model.label_set."
+        )
+    if split.label_set.classes != model.label_set.classes:
+        labels = remap(split.label_set, model.label_set)[split.classes]
+        kept = labels >= 0
+        copies = None if copies is None else copies[kept]
+        split = Split(
+            split.take(kept).images, labels[kept], split.take(kept).table, model.label_set
+        )
+    probabilities = predict(model, split.images)
+    files = split.table.get("file")
+    return evaluate_predictions(
+        probabilities,
+        split.labels,
+        model.label_set,
+        files=None if files is None else list(files),
+        copies=copies,
     )
 
 
-def pool(reports):
-    """Sum up the reports of several seeds of one recipe.
+def write_evaluation(run, data, *, test=True):
+    """Evaluate a finished run on its validation and test pictures; write what it shows.
 
-    Args:
-        reports: `Report`s that share a label set, one or more.
-
-    Returns:
-        dict, ready for JSON: "reports" (how many), "label_set"; "accuracy", "macro_f1" and
-        "ece", each `{"mean", "std", "range": [low, high]}` with the sample standard
-        deviation (None for one report); "confusion_matrix", the sum of all, and
-        "per_class", computed from that sum.
-
-    Raises:
-        FacezooError: no reports.
-        LabelSetMismatch: reports of two label sets.
+    Writes metrics.json, report.md, curves.png and confusion_matrix.png (of the test
+    pictures, or of the validation pictures without `test`).
     """
-    reports = list(reports)
-    if not reports:
-        raise FacezooError("Got no reports to pool; expected one a seed. Evaluate a run first.")
-    label_set, others = reports[0].label_set, {report.label_set for report in reports[1:]}
-    if others - {label_set}:
-        raise LabelSetMismatch(
-            f"Got reports of {label_set} and {(others - {label_set}).pop()}; expected one label "
-            "set. Pool the runs of one recipe."
-        )
-    matrix = np.sum([report.confusion_matrix for report in reports], axis=0)
-    names = ("accuracy", "macro_f1", "ece")
-    return {
-        "reports": len(reports),
-        "label_set": label_set.to_dict(),
-        **{name: _spread([getattr(r, name) for r in reports]) for name in names},
-        "confusion_matrix": matrix.tolist(),
-        "per_class": _per_class(matrix, label_set),
-    }
-
-
-def _distributions(values, label_set, what):
-    """Return float64 (N, K) whose rows sum to 1, or refuse."""
-    values = np.asarray(values)
-    if values.ndim != 2 or values.shape[1] != len(label_set):
-        raise LabelSetMismatch(
-            f"Got {what} of shape {values.shape}; expected (pictures, {len(label_set)}) for the "
-            f"classes of {label_set.name!r}. Pass the label set that the model was trained with."
-        )
-    if not len(values):
-        raise FacezooError(f"Got no {what}; expected one row or more. Evaluate a filled split.")
-    values = values.astype(np.float64)
-    sums = values.sum(axis=1)
-    bad = ~((np.abs(sums - 1) <= SUM_TOLERANCE) & (values >= 0).all(axis=1))  # NaN is bad too
-    if bad.any():
-        raise FacezooError(
-            f"Got {what} {np.round(values[bad][0], 4).tolist()} in row {bad.argmax()}, and "
-            f"{bad.sum()} such rows in all; expected numbers in 0-1 that sum to 1. "
-            "Apply softmax to logits; NaN comes from a training that diverged."
-        )
-    return values / sums[:, None]
-
-
-def _classes(labels, label_set):
-    """Return (int64 (N,) classes, float64 (N, K) votes or None)."""
-    labels = np.asarray(labels)
-    if labels.ndim == 2:
-        votes = _distributions(labels, label_set, "vote distributions")
-        return votes.argmax(axis=1), votes
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise FacezooError(
-            f"Got labels of {labels.dtype} {labels.shape}; expected integers (pictures,) or "
-            f"vote distributions (pictures, {len(label_set)}). Pass a Split's labels."
-        )
-    outside = (labels < 0) | (labels >= len(label_set))
-    if outside.any():
-        raise LabelSetMismatch(
-            f"Got label {labels[outside][0]} for {label_set.name!r}; expected 0 to "
-            f"{len(label_set) - 1}. Drop or remap those pictures, see labels.remap."
-        )
-    return labels.astype(np.int64), None
-
-
-def _check_lengths(n, **arrays):
-    for name, array in arrays.items():
-        if array is not None and len(array) != n:
-            raise FacezooError(
-                f"Got {n} rows of probabilities and {len(array)} {name}; expected as many of "
-                "one as of the other. Pass those of the same split."
-            )
-
-
-def _scikit_figures(labels, predicted, probabilities):
-    """The figures that scikit-learn computes, by the names of `Report`'s fields."""
-    classes = range(probabilities.shape[1])
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        # it tells of answers that are no label, and takes 16 people on 30 pictures for a regression
-        return {
-            "macro_f1": float(
-                metrics.f1_score(labels, predicted, average="macro", zero_division=0)
-            ),
-            "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, predicted)),
-            "log_loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
-            "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=classes),
-        }
-
-
-def _per_class(matrix, label_set):
-    """Confusion matrix -> `{class: {"precision", "recall", "f1", "support"}}`."""
-    true, predicted = np.indices(matrix.shape)  # every cell is an answer, weighted by its count
-    columns = metrics.precision_recall_fscore_support(
-        true.ravel(),
-        predicted.ravel(),
-        labels=range(len(label_set)),
-        sample_weight=matrix.ravel(),
-        zero_division=0,
+    model = load_run(run)
+    reports = {"validation": report_on(model, data.validation)}
+    if test:
+        reports["test"] = _test_report(model, data)
+    role, shown = list(reports.items())[-1]
+    recipe, history = run.recipe, run.history
+    best = run.state["checkpoints"][0]["memory"]["early"]["best_epoch"] + 1
+    title = f"{recipe.name} on {data.protocol}, seed {recipe.seed}"
+    run.write_figure("confusion_matrix.png", plots.confusion_matrix(shown, title=title))
+    run.write_figure("curves.png", plots.learning_curves(history, best_epoch=best))
+    header = (
+        f"Trained on {len(data.train):,} pictures of {data.protocol} (target {data.target}) for "
+        f"{len(history)} epochs; epoch {best} was the best by {recipe.monitor} on "
+        f"{len(data.validation):,} validation pictures and answers here for the {role} pictures."
     )
-    return {
-        name: dict(zip(MEASURES, (float(p), float(r), float(f), int(s)), strict=True))
-        for name, p, r, f, s in zip(label_set.classes, *columns, strict=True)
+    lines = [shown.to_markdown(title=title), header]
+    if data.note:
+        lines.append(f"**Note: {data.note}.**")
+    if recipe.reported:
+        lines.append(f"The study reported: {recipe.reported}.")
+    lines.append("![confusion matrix](confusion_matrix.png)\n\n![curves](curves.png)")
+    run.write_text("report.md", "\n\n".join(lines) + "\n")
+    metrics = {
+        "recipe": recipe.name,
+        "protocol": data.protocol,
+        "target": data.target,
+        "seed": recipe.seed,
+        "note": data.note,
+        "reported": recipe.reported,
+        "epochs": len(history),
+        "best_epoch": best,
+        "seconds_per_epoch": float(history["seconds"].median()),
+        **{name: report.to_dict() for name, report in reports.items()},
     }
+    run.write_json("metrics.json", metrics)
 
 
-def _bootstrap(right, seed, resamples):
-    """Return [low, high], the 95 % percentile interval of the mean of `right`.
+def write_summary(run):
+    """Pool the seeds of a run; write metrics.json, report.md and confusion_matrix.png."""
+    metrics = [seed.metrics for seed in run.seeds]
+    pooled = {
+        part: pool([Report.from_dict(m[part]) for m in metrics]) for part in ("validation", "test")
+    }
+    first = metrics[0]
+    title = f"{first['recipe']} on {first['protocol']}, {len(metrics)} seeds: mean and range"
+    matrix = np.array(pooled["test"]["confusion_matrix"])
+    shown = SimpleNamespace(  # what the figure of one report reads, for all of them
+        label_set=LabelSet.from_dict(pooled["test"]["label_set"]),
+        confusion_matrix=matrix,
+        n=int(matrix.sum()),
+        accuracy=pooled["test"]["accuracy"]["mean"],
+        accuracy_interval=pooled["test"]["accuracy"]["range"],
+        macro_f1=pooled["test"]["macro_f1"]["mean"],
+    )
+    run.write_figure("confusion_matrix.png", plots.confusion_matrix(shown, title=title))
+    text = _pooled_markdown(pooled["test"], title)
+    if first["note"]:
+        text += f"\n**Note: {first['note']}.**\n"
+    run.write_text("report.md", text + "\n![confusion matrix](confusion_matrix.png)\n")
+    shared = {key: first[key] for key in ("recipe", "protocol", "target", "note", "reported")}
+    run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **pooled})
 
-    Drawing n of n pictures with replacement and counting the right ones IS a binomial
-    draw, so no picture needs to be drawn.
-    """
-    means = np.random.default_rng(seed).binomial(len(right), right.mean(), resamples) / len(right)
-    return np.percentile(means, (2.5, 97.5)).tolist()
 
-
-def _bins(name, values, right, edges):
-    """Filled bins of `values`, open below and closed above; `name` is their mean's key."""
-    # less a hair: the float32 of a share of 0.6 lies above 0.6 and belongs on the edge
-    index = np.digitize(values - 1e-6, edges[1:-1], right=True)
-    return [
-        {
-            "low": float(edges[i]),
-            "high": float(edges[i + 1]),
-            "n": int((index == i).sum()),
-            name: float(values[index == i].mean()),
-            "accuracy": float(right[index == i].mean()),
-        }
-        for i in np.unique(index)
+def _pooled_markdown(pooled, title):
+    accuracy, f1 = pooled["accuracy"], pooled["macro_f1"]
+    spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.1%}"
+    rows = [
+        (name, c["precision"], c["recall"], c["f1"], c["support"])
+        for name, c in pooled["per_class"].items()
     ]
-
-
-def _without(copies, right):
-    if copies is None or not copies.any():
-        return None
-    rest = right[~copies]
-    return {"accuracy": float(rest.mean()) if len(rest) else None, "n": len(rest)}
-
-
-def _worst(labels, predicted, confidence, files, label_set):
-    """The most confident mistakes, worst first; of equals the first in the split."""
-    wrong = np.flatnonzero(predicted != labels)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST]
-    files = None if files is None else list(files)  # a table's column counts by its own index
-    return [
-        {
-            "index": int(i),
-            "file": None if files is None else str(files[i]),
-            "true": label_set.classes[labels[i]],
-            "predicted": label_set.classes[predicted[i]],
-            "confidence": float(confidence[i]),
-        }
-        for i in wrong
-    ]
-
-
-def _divergence(votes, probabilities):
-    """Mean KL(votes || probabilities) in nats; 0 log 0 is 0."""
-    floor = np.finfo(np.float64).eps  # where scikit-learn's log_loss clips too
-    ratio = np.where(votes > 0, votes, 1) / np.maximum(probabilities, floor)
-    return float((votes * np.log(ratio)).sum(axis=1).mean())
-
-
-def _spread(values):
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.fmean(values), "std": std, "range": [min(values), max(values)]}
-
-
-def _copies_line(copies, rest):
-    if not copies:
-        return "Copies of training pictures: " + ("not looked for." if copies is None else "none.")
-    accuracy = f"accuracy {rest['accuracy']:.1%}" if rest["n"] else "no accuracy"
-    return f"Copies of training pictures: {copies:,}. Without them: {accuracy} on {rest['n']:,}."
-
-
-def _agreement(kl_to_votes, bins):
-    rows = [(f"{b['low']:.0%}-{b['high']:.0%}", b["n"], b["accuracy"]) for b in bins]
+    low, high = accuracy["range"]
     return (
-        "## Agreement among the voters",
-        f"Divergence from the votes (KL): {kl_to_votes:.3f} nats.",
-        _table(("largest share of the votes", "pictures", "accuracy"), rows),
+        "\n\n".join(
+            (
+                f"# {title}",
+                f"**Accuracy {accuracy['mean']:.1%}**{spread} (mean and standard deviation; "
+                f"{low:.1%} to {high:.1%}), macro F1 {f1['mean']:.1%}.",
+                "## Classes, all seeds pooled",
+                markdown_table(("class", "precision", "recall", "F1", "pictures"), rows),
+            )
+        )
+        + "\n"
     )
 
 
-def _table(header, rows):
-    """Markdown table; the first column is text, floats are shares and shown in percent."""
-    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in (header, *rows)]
-    lines.insert(1, "| --- |" + " ---: |" * (len(header) - 1))
-    return "\n".join(lines)
+def _test_report(model, data):
+    copies = exact_copies(data.test, data.train) | exact_copies(data.test, data.validation)
+    return report_on(model, data.test, copies=copies)
 
 
-def _cell(value):
-    if isinstance(value, float):
-        return f"{value:.1%}"
-    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", r"\|")
+def _refuse_seen(data, other):
+    """Refuse test pictures that the model was fitted or selected on."""
+    seen = np.concatenate([data.train.images.rows, data.validation.images.rows])
+    count = int(np.isin(other.test.images.rows, seen).sum())
+    if count:
+        raise ProtocolError(
+            f"Got {other.protocol} to test a model of {data.protocol}: {count} of its "
+            f"{len(other.test):,} test pictures trained or selected that model; expected none. "
+            f"Train under {other.protocol}, or evaluate under {data.protocol}."
+        )
+
+
+def _same_target(dataset, target):
+    """The run's target where the other data set has one of that name, else its first."""
+    from facezoo.datasets import get_spec
+
+    return target if target in get_spec(dataset).targets else None

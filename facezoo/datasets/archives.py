@@ -40,24 +40,34 @@ class Archive:
                 "folder. Check the path; data/README.md says where each data set is had."
             )
         self._handle = None
-        if self.path.is_dir():
-            self.kind, self._members = "folder", self._folder_members()
-        elif zipfile.is_zipfile(self.path):
-            self.kind, self._members = "zip", self._zip_members()
-        elif _is_tar(self.path):
-            self.kind, self._members = "tar", self._tar_members()
-        else:
-            raise ArchiveError(
-                f"Got {self.path.name!r} ({self.path.stat().st_size:,} bytes), which is no zip, "
-                "tar or folder; expected the archive as downloaded. Download it again, or pass "
-                "the folder it was unpacked to."
-            )
+        try:
+            self.kind, self._members = self._opened()
+        except BaseException:
+            self.close()
+            raise
         self.names = sorted(self._members)
+
+    def _opened(self):
+        if self.path.is_dir():
+            return "folder", self._folder_members()
+        if zipfile.is_zipfile(self.path):
+            return "zip", self._zip_members()
+        if _is_tar(self.path):
+            return "tar", self._tar_members()
+        raise ArchiveError(
+            f"Got {self.path.name!r} ({self.path.stat().st_size:,} bytes), which is no zip, tar "
+            "or folder; expected the archive as downloaded. Download it again, or pass the folder "
+            "it was unpacked to."
+        )
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Close the file; `with` does it too."""
         if self._handle is not None:
             self._handle.close()
 

@@ -154,3 +154,14 @@ class FaceDataset:
     def input_shape(self):
         """(height, width, channels) of every picture."""
         return tuple(self.train.images.shape[1:])
+
+    def limited(self, count, seed=0):
+        """Return this data set with at most `count` pictures a split, drawn by `seed`."""
+
+        def fewer(split):
+            rows = np.random.default_rng(seed).permutation(len(split))[:count]
+            return split.take(np.sort(rows))
+
+        parts = {role: fewer(getattr(self, role)) for role in ("train", "validation", "test")}
+        note = f"only {count} pictures of each split were used"
+        return dataclasses.replace(self, **parts, note="; ".join(filter(None, (self.note, note))))

@@ -59,7 +59,7 @@ def _read(archive, options):
 
 
 def _is_person(name):
-    """"is:mitchell" -> the target one person against the rest."""
+    """ "is:mitchell" -> the target one person against the rest."""
     kind, _, person = name.partition(":")
     if kind != "is":
         return None

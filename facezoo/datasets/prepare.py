@@ -15,7 +15,7 @@ from facezoo.datasets import get_spec
 from facezoo.datasets.archives import Archive
 from facezoo.datasets.spec import Rejected
 from facezoo.datasets.store import writing
-from facezoo.errors import ArchiveError, PictureError, RecipeError, unknown
+from facezoo.errors import ArchiveError, PictureError, unknown
 
 CHUNK = 64  # pictures a task: enough that handing a task over costs nothing
 

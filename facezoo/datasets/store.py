@@ -113,9 +113,9 @@ class StoreWriter:
         self._digest = hashlib.sha256()
 
     def __enter__(self):
-        self._images = open(self.folder / "images.npy", "wb")  # noqa: SIM115
+        self._images = open(self.folder / "images.npy", "wb")
         self._write_header()
-        self._table = open(self.folder / "table.csv", "w", newline="", encoding="utf-8")  # noqa: SIM115
+        self._table = open(self.folder / "table.csv", "w", newline="", encoding="utf-8")
         self._rows = csv.writer(self._table, lineterminator="\n")
         self._rows.writerow(self.columns)
         return self

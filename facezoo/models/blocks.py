@@ -1,4 +1,4 @@
-"""What several families share: scaling, gray to RGB, the classifier, weight files."""
+"""What several families share: scaling, pooling, the classifier, weight files."""
 
 import pathlib
 
@@ -6,10 +6,17 @@ import h5py
 import keras
 from keras import layers, ops
 
-from facezoo.errors import WeightsError
+from facezoo.errors import WeightsError, unknown
 from facezoo.models.pixels import PixelModel
 
 BGR_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, as VGG and ResNet were trained with
+
+POOLINGS = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
+GLOBAL_POOLINGS = {
+    "average": layers.GlobalAveragePooling2D,
+    "flatten": layers.Flatten,
+    "max": layers.GlobalMaxPooling2D,
+}
 
 
 def rescale(pixels, low=-1.0, high=1.0):
@@ -17,9 +24,8 @@ def rescale(pixels, low=-1.0, high=1.0):
 
     In float32 also under mixed precision: one rounding instead of two.
     """
-    return layers.Rescaling((high - low) / 255, offset=low, dtype="float32", name="rescale")(
-        pixels
-    )
+    scale = (high - low) / 255
+    return layers.Rescaling(scale, offset=low, dtype="float32", name="rescale")(pixels)
 
 
 def to_rgb(x):
@@ -36,6 +42,20 @@ class BgrMinusMean(layers.Layer):
     def call(self, x):
         """Any dtype (batch, h, w, 3) -> float32 (batch, h, w, 3)."""
         return ops.flip(ops.cast(x, "float32"), axis=-1) - ops.array(BGR_MEAN, "float32")
+
+
+def pool(x, kind, size=2, name=None):
+    """(batch, h, w, c) -> (batch, h // size, w // size, c); `kind` "average" or "max"."""
+    if kind not in POOLINGS:
+        raise unknown("pooling", kind, POOLINGS)
+    return POOLINGS[kind](size, name=name)(x)
+
+
+def global_pool(x, kind):
+    """(batch, h, w, c) -> (batch, c), or (batch, h * w * c) for `kind` "flatten"."""
+    if kind not in GLOBAL_POOLINGS:
+        raise unknown("pooling", kind, GLOBAL_POOLINGS)
+    return GLOBAL_POOLINGS[kind](name="pool")(x)
 
 
 def classifier(x, num_classes, classifier_activation="softmax"):
@@ -104,13 +124,14 @@ def load_weight_file(model, path):
 
 
 def _count_weights(path):
-    """Number of weights in a file, states of random generators and optimizers left out."""
+    """Number of weights in a file: of its layers, without states of random generators."""
     total = 0
 
     def add(name, item):
         nonlocal total
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:
-            total += item.size if not name.startswith("optimizer/") else 0
+        of_layer = name.startswith("layers/") and "seed_generator" not in name
+        if of_layer and isinstance(item, h5py.Dataset):
+            total += item.size
 
     with h5py.File(path) as file:
         file.visititems(add)

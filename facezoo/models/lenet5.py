@@ -1,7 +1,7 @@
 """LeNet-5, as printed in 1998 and as modified in study A.
 
 Source: LeCun, Bottou, Bengio, Haffner 1998, Gradient-Based Learning Applied to Document
-Recognition (Proc. IEEE 86, 11), figure 2; study A in docs/reproduction.md.
+Recognition (Proc. IEEE 86, 11), figure 2; study A (CMU Face Images).
 Differs: the paper's C3 sees only some of S2's maps and its pooling has trainable
 coefficients; as everywhere today, C3 sees all of them, pooling has none and the output
 is a softmax. Study A does not say what it modified: ReLU, max pooling and dropout are
@@ -10,10 +10,8 @@ our choice.
 
 from keras import layers
 
-from facezoo.models.blocks import classifier, finish, rescale
+from facezoo.models.blocks import classifier, finish, pool, rescale
 from facezoo.models.pixels import pixel_input
-
-POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
 
 def build_lenet5(
@@ -50,11 +48,12 @@ def build_lenet5(
 
     Returns:
         PixelModel: uint8 (batch, height, width, channels) in 0-255
-        -> float32 (batch, num_classes), rows sum to 1. 167,255 weights by default,
-        312,236 at study A's (60, 64, 1) and 4 classes.
+        -> float32 (batch, num_classes), rows sum to 1. 168,971 weights by default,
+        312,716 at study A's (60, 64, 1) and 4 classes.
 
     Raises:
         PixelError: an input shape that the layers cannot take.
+        UnknownName: another `pooling`.
         WeightsError: a weight file that is missing or of another network.
     """
     smallest = 1
@@ -64,7 +63,7 @@ def build_lenet5(
     x = rescale(pixels)
     for i, width in enumerate(filters, 1):  # 48 -> 44 -> 22 -> 18 -> 9
         x = layers.Conv2D(width, kernel_size, activation=activation, name=f"conv{i}")(x)
-        x = POOLINGS[pooling](2, name=f"pool{i}")(x)
+        x = pool(x, pooling, name=f"pool{i}")
     x = layers.Flatten(name="flatten")(x)
     for i, width in enumerate(dense, 1):
         x = layers.Dense(width, activation=activation, name=f"dense{i}")(x)

@@ -103,18 +103,20 @@ class PixelModel(keras.Model):
         return {**super().get_config(), "label_set": label_set}
 
     def check_pixels(self, pixels):
-        """Raise `PixelError` unless the model takes `pixels`; reads no value.
+        """Return `pixels`; raise `PixelError` unless the model takes them; read no value.
 
         Args:
             pixels: array, backend tensor, KerasTensor or tensor spec; also a list,
-                tuple or dict that holds exactly one of them.
+                tuple or dict that holds exactly one of them, which is then returned.
         """
+        while isinstance(pixels, (list, tuple, dict)) and len(pixels) == 1:
+            pixels = next(iter(pixels.values() if isinstance(pixels, dict) else pixels))
         _check(pixels, tuple(self.inputs[0].shape[1:]))
+        return pixels
 
     def __call__(self, inputs, *args, **kwargs):
         """Uint8 (batch, height, width, channels) -> the outputs, as a backend tensor."""
-        self.check_pixels(inputs)
-        return super().__call__(inputs, *args, **kwargs)
+        return super().__call__(self.check_pixels(inputs), *args, **kwargs)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Train as `keras.Model.fit` does; checks `x` and `validation_data` first."""
@@ -139,24 +141,20 @@ class PixelModel(keras.Model):
 
     def train_on_batch(self, x, *args, **kwargs):
         """Train one batch as Keras does; checks `x` first."""
-        self.check_pixels(x)
-        return super().train_on_batch(x, *args, **kwargs)
+        return super().train_on_batch(self.check_pixels(x), *args, **kwargs)
 
     def test_on_batch(self, x, *args, **kwargs):
         """Evaluate one batch as Keras does; checks `x` first."""
-        self.check_pixels(x)
-        return super().test_on_batch(x, *args, **kwargs)
+        return super().test_on_batch(self.check_pixels(x), *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Predict one batch as Keras does; checks `x` first."""
-        self.check_pixels(x)
-        return super().predict_on_batch(x)
+        return super().predict_on_batch(self.check_pixels(x))
 
     def _checked(self, data):
         """Return `data`, or an equal generator where looking at a batch consumed one."""
         if _is_tensor(data) or isinstance(data, (list, tuple, dict)):
-            self.check_pixels(data)
-            return data
+            return self.check_pixels(data)
         if hasattr(data, "element_spec"):  # a tf.data set tells without being read
             self.check_pixels(_pictures(data.element_spec))
         elif isinstance(data, keras.utils.PyDataset):
@@ -188,14 +186,11 @@ def _chained(first, rest):
 
 def _check(pixels, shape):
     """Raise `PixelError` unless `pixels` is uint8 (batch, *shape)."""
-    while isinstance(pixels, (list, tuple, dict)) and len(pixels) == 1:
-        pixels = next(iter(pixels.values() if isinstance(pixels, dict) else pixels))
     height, width, channels = ("any" if side is None else side for side in shape)
     expected = f"expected uint8 (batch, {height}, {width}, {channels}) in 0-255"
     if not _is_tensor(pixels):
         raise PixelError(
-            f"Got {type(pixels).__name__}; {expected}. Pass an array, such as "
-            "np.stack(pictures)."
+            f"Got {type(pixels).__name__}; {expected}. Pass an array, such as np.stack(pictures)."
         )
     dtype = _dtype_name(pixels.dtype)
     unknown_rank = getattr(pixels.shape, "rank", 0) is None  # a tf.data set can be so

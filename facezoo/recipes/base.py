@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from facezoo.augment import Augmentation
-from facezoo.datasets import get_spec
+from facezoo.datasets import DATASETS, get_spec
 from facezoo.errors import FacezooError, RecipeError, unknown
 from facezoo.models import BUILDERS
 
@@ -19,6 +19,25 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine", "plateau")
 MONITORS = ("val_loss", "val_accuracy")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def _one_of(field, value, allowed):
+    if value not in allowed:
+        names = ", ".join(str(a) for a in allowed)
+        raise RecipeError(f"Got {field}={value!r}; expected one of: {names}. Choose one of them.")
+
+
+def _number(field, value, low, high=math.inf, *, whole=False, above=False, optional=False):
+    """Refuse what is not a number in [low, high), or (low, high) with `above`."""
+    if optional and value is None:
+        return
+    kinds = int if whole else (int, float)
+    good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if not (good and (value > low if above else value >= low) and value < high):
+        kind = "a whole number" if whole else "a number"
+        bound = f"{'above' if above else 'of at least'} {low}"
+        bound += f" and under {high}" if high < math.inf else ""
+        raise RecipeError(f"Got {field}={value!r}; expected {kind} {bound}. Change it.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +48,7 @@ class Schedule:
         kind: "constant", "cosine" (to `floor` at the last epoch) or "plateau" (times
             `factor` when the monitored figure has not got better for `patience` epochs,
             down to `floor`).
-        warmup_epochs: epochs of linear rise from zero, before "constant" or "cosine".
+        warmup_epochs: epochs of linear rise from zero, before "cosine".
         factor: of "plateau", between 0 and 1.
         patience: of "plateau", epochs.
         floor: lowest learning rate.
@@ -47,10 +66,10 @@ class Schedule:
         _number("schedule.factor", self.factor, 0, 1)
         _number("schedule.patience", self.patience, 1, whole=True)
         _number("schedule.floor", self.floor, 0)
-        if self.kind == "plateau" and self.warmup_epochs:
+        if self.warmup_epochs and self.kind != "cosine":
             raise RecipeError(
-                "Got a plateau schedule with warm-up; expected one or the other. "
-                "Set schedule.warmup_epochs=0."
+                f"Got schedule.warmup_epochs={self.warmup_epochs} with schedule.kind="
+                f"{self.kind!r}; expected warm-up with cosine only. Set schedule.kind=cosine."
             )
 
 
@@ -114,7 +133,8 @@ class Recipe:
     def __post_init__(self):
         if self.builder not in BUILDERS:
             raise unknown("builder", self.builder, BUILDERS)
-        get_spec(self.dataset)
+        if self.dataset not in DATASETS:
+            raise unknown("data set", self.dataset, DATASETS)
         for field, kind in (("builder_args", dict), ("optimizer_args", dict), ("name", str)):
             if not isinstance(getattr(self, field), kind):
                 raise RecipeError(
@@ -167,6 +187,14 @@ class Recipe:
             fields[field] = {**nested, inner: value}
         return Recipe.from_dict(fields)
 
+    def on_dataset(self, name):
+        """Return this recipe for another data set, under that set's first protocol.
+
+        The target stays where the other set has one of the same name.
+        """
+        target = self.target if self.target in get_spec(name).targets else None
+        return dataclasses.replace(self, dataset=name, target=target, protocol=None)
+
     def smoke(self):
         """Return this recipe shrunk to seconds: 32 pictures a split, one epoch."""
         return dataclasses.replace(self, limit=32, batch_size=min(8, self.batch_size), epochs=1)
@@ -210,22 +238,3 @@ class Recipe:
                 f"Got a recipe that does not fit ({error}); expected the fields of Recipe. "
                 "See `facezoo recipes --json` for whole ones."
             ) from None
-
-
-def _one_of(field, value, allowed):
-    if value not in allowed:
-        names = ", ".join(str(a) for a in allowed)
-        raise RecipeError(f"Got {field}={value!r}; expected one of: {names}. Choose one of them.")
-
-
-def _number(field, value, low, high=math.inf, *, whole=False, above=False, optional=False):
-    """Refuse what is not a number in [low, high), or (low, high) with `above`."""
-    if optional and value is None:
-        return
-    kinds = int if whole else (int, float)
-    good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-    if not (good and (value > low if above else value >= low) and value < high):
-        kind = "a whole number" if whole else "a number"
-        bound = f"{'above' if above else 'of at least'} {low}"
-        bound += f" and under {high}" if high < math.inf else ""
-        raise RecipeError(f"Got {field}={value!r}; expected {kind} {bound}. Change it.")

@@ -1,0 +1,136 @@
+"""Study A's tasks under three protocols, five seeds each, beside nearest neighbours.
+
+    python benchmarks/cmu.py            # trains what is missing; about 40 minutes on two cores
+    python benchmarks/cmu.py --render   # writes the table of results/cmu.json to the README
+
+Needs `facezoo prepare cmu_faces PATH`. Every cell is `facezoo train RECIPE --seeds 5` under
+that protocol; a cell that is done is not run again, so a killed run goes on.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+
+from facezoo import get_recipe, train
+from facezoo.datasets import load_dataset
+from facezoo.training import environment
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results" / "cmu.json"
+SEEDS = 5
+TASKS = ("expression", "pose", "eyes", "identity", "mitchell")
+BEGIN, END = "<!-- begin results/cmu.json -->\n", "<!-- end results/cmu.json -->\n"
+
+
+def protocols(task):
+    """People cannot be left out where people are to be named: a pose is, instead."""
+    left_out = "leave-pose-out" if task in ("identity", "mitchell") else "leave-people-out"
+    return ("random80", left_out, "all-sizes")
+
+
+def nearest_neighbour(recipe):
+    """Accuracy of the label of the nearest training picture, by seed."""
+    scores = []
+    for seed in range(SEEDS):
+        data = load_dataset("cmu_faces", target=recipe.target, protocol=recipe.protocol, seed=seed)
+        flat = [part.images[:].reshape(len(part), -1) / 255 for part in (data.train, data.test)]
+        model = KNeighborsClassifier(1).fit(flat[0], data.train.labels)
+        scores.append(model.score(flat[1], data.test.labels))
+    return {"mean": float(np.mean(scores)), "std": float(np.std(scores, ddof=1))}
+
+
+def cell(task, protocol, runs):
+    """Train one cell and return its row."""
+    recipe = get_recipe(f"cmu-lenet5-{task}").override({"protocol": protocol})
+    run = train(recipe, runs=runs, seeds=SEEDS)
+    metrics = run.metrics
+    test = metrics["test"]
+    each = [seed.metrics for seed in run.seeds]
+    row = {
+        "recipe": recipe.to_dict(),
+        "task": task,
+        "protocol": metrics["protocol"],
+        "seeds": metrics["seeds"],
+        "chance": 1 / len(test["label_set"]["classes"]),
+        "accuracy": test["accuracy"],
+        "macro_f1": test["macro_f1"],
+        "epochs": [m["epochs"] for m in each],
+        "test_pictures": [m["test"]["n"] for m in each],
+        "confusion_matrix": test["confusion_matrix"],
+        "per_class": test["per_class"],
+        "nearest_neighbour": nearest_neighbour(recipe),
+        "seconds_per_epoch": float(np.median([m["seconds_per_epoch"] for m in each])),
+    }
+    return row, run
+
+
+def table(results):
+    """Render the rows as a Markdown table."""
+    rows = {(row["task"], row["protocol"].partition("/")[2]): row for row in results["rows"]}
+    lines = [
+        "| task (chance) | `random80` | people or a pose left out | `all-sizes` (leaks) | reported |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for task in TASKS:
+        found = [rows[task, protocol] for protocol in protocols(task)]
+        reported = found[0]["recipe"]["reported"] or "-"
+        cells = " | ".join(_cell(row) for row in found)
+        lines.append(f"| {task} ({found[0]['chance']:.2f}) | {cells} | {reported} |")
+    mitchell = rows["mitchell", "random80"]["per_class"]["mitchell"]
+    lines += [
+        "",
+        f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {SEEDS} seeds, and in "
+        "brackets that of the nearest training picture. `mitchell` under `random80`, pooled over "
+        f"the seeds: precision {mitchell['precision']:.3f}, recall {mitchell['recall']:.3f} on "
+        f"{mitchell['support']} photographs. Pictures 64x60; identity and `mitchell` leave a pose "
+        "out, the others four people. Made by `python benchmarks/cmu.py`, "
+        f"{results['environment']['date'][:10]}, {results['environment']['processor']}, Keras "
+        f"{results['environment']['keras']} on {results['environment']['backend']}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(row):
+    accuracy, nearest = row["accuracy"], row["nearest_neighbour"]
+    mark = " (pose out)" if row["protocol"].endswith("leave-pose-out") else ""
+    return f"{accuracy['mean']:.3f} ± {accuracy['std']:.3f} [{nearest['mean']:.3f}]{mark}"
+
+
+def render():
+    """Put the table between the README's marks."""
+    readme = ROOT / "README.md"
+    text = readme.read_text("utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    shown = table(json.loads(RESULTS.read_text("utf-8")))
+    readme.write_text(before + BEGIN + shown + END + after, "utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--render", action="store_true", help="only write the README's table")
+    parser.add_argument("--runs", default="runs/benchmark-cmu", type=Path)
+    options = parser.parse_args()
+    results = {"environment": environment(), "rows": []}
+    if RESULTS.exists():
+        results = json.loads(RESULTS.read_text("utf-8"))
+    done = {(row["task"], row["protocol"].partition("/")[2]) for row in results["rows"]}
+    for task in () if options.render else TASKS:
+        for protocol in protocols(task):
+            if (task, protocol) in done:
+                continue
+            row, run = cell(task, protocol, options.runs)
+            print(f"{task:11} {row['protocol']:28} {_cell(row)}  {run.path}", flush=True)
+            results["rows"].append(row)
+            results["environment"] = environment()
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    render()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m facezoo` is the command `facezoo`."""
+
+from facezoo.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""The order of an epoch, from (seed, epoch) alone, and batches as plain arrays.
+
+Both feeding paths take their order from here: `pipeline.make_pipeline` (tf.data) and
+`ArrayBatches` (any Keras backend). Order and draws have generators of their own, so that
+switching augmentation on changes no order.
+"""
+
+import numbers
+
+import keras
+import numpy as np
+
+from facezoo.errors import FacezooError, RecipeError
+
+_ORDER, _DRAWS = 0, 1  # first element of the spawn key: one stream of numbers for each use
+
+
+def epoch_batches(n, batch_size, *, shuffle=False, seed=0, epoch=0):
+    """Return the rows of every batch of an epoch; each row occurs once.
+
+    Rows within a batch ascend, because a memory-mapped file is read fastest forwards; which
+    rows meet in a batch, and the order of the batches, are random when shuffled.
+
+    Args:
+        n: number of pictures, at least 1.
+        batch_size: pictures a batch, at least 1; the last batch may be shorter.
+        shuffle: False for 0, 1, 2 ...
+        seed, epoch: whole numbers of 0 or more; equal ones give equal batches.
+
+    Returns:
+        list of int64 arrays.
+
+    Raises:
+        RecipeError: a batch size, seed or epoch that is no such number.
+        FacezooError: no pictures.
+    """
+    _check("batch_size", batch_size, 1)
+    _check("seed", seed, 0)
+    _check("epoch", epoch, 0)
+    if n < 1:
+        raise FacezooError(
+            "Got a split of 0 pictures; expected at least 1. Choose another split or protocol."
+        )
+    cuts = range(batch_size, n, batch_size)
+    if not shuffle:
+        return np.split(np.arange(n), cuts)
+    order = _rng(seed, _ORDER, epoch).permutation(n)
+    return [np.sort(rows) for rows in np.split(order, cuts)]
+
+
+def batch_rng(seed, epoch, batch):
+    """Return the `numpy.random.Generator` of a batch's random draws.
+
+    Args:
+        seed, epoch, batch: whole numbers of 0 or more, `batch` counted within the epoch.
+    """
+    return _rng(seed, _DRAWS, epoch, batch)
+
+
+class ArrayBatches(keras.utils.PyDataset):
+    """The batches of `epoch_batches` as arrays, for `fit` on any Keras backend.
+
+    Augmentation is left to a layer on the device (`Augmentation.layer`). The epoch advances
+    when Keras ends an epoch whose batches were all asked for: `fit` also ends epochs that it
+    never began, and looks at a first batch to build the model; these do not count.
+    Pass `fit(..., shuffle=False)`: Keras would mix the batches by Python's generator.
+
+    Args:
+        split: `Split` of N pictures, N at least 1.
+        batch_size: pictures a batch; the last one may be shorter.
+        shuffle, seed, epoch: as for `epoch_batches`; `epoch` is the first one's number.
+
+    Attributes:
+        epoch: int, number of the epoch that is served now.
+
+    Raises:
+        RecipeError: a batch size, seed or epoch that is no such number.
+        FacezooError: an empty split.
+    """
+
+    def __init__(self, split, batch_size, *, shuffle=False, seed=0, epoch=0):
+        super().__init__()
+        self.split = split
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self._began, self._served = False, 0
+        self._start(epoch)
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, index):
+        """Return batch `index`: uint8 (b, H, W, C) and its labels, (b,) or (b, K)."""
+        rows = self._rows[index]
+        self._served += 1
+        return self.split.images[rows], self.split.labels[rows]
+
+    def on_epoch_begin(self):
+        """Called by Keras."""
+        self._began, self._served = True, 0
+
+    def on_epoch_end(self):
+        """Called by Keras; goes on to the next epoch if this one was served to its end."""
+        if self._began and self._served >= len(self):
+            self._start(self.epoch + 1)
+        self._began = False
+
+    def _start(self, epoch):
+        self.epoch = epoch
+        self._rows = epoch_batches(
+            len(self.split), self.batch_size, shuffle=self.shuffle, seed=self.seed, epoch=epoch
+        )
+
+
+def _rng(seed, *key):
+    # a spawn key, since SeedSequence takes [1, 2] and [1, 2, 0] for the same entropy
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def _check(name, value, least):
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise RecipeError(
+            f"Got {name}={value!r}; expected a whole number of {least} or more. Set {name}."
+        )

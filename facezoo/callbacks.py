@@ -1,0 +1,146 @@
+"""What happens at the borders of an epoch: re-seeding, memory, checkpoints.
+
+A training can be killed at any moment and go on as if nothing had happened because
+everything random is drawn anew from (seed, epoch) when an epoch begins, and everything
+that remembers is written down when it ends: weights and optimizer in a checkpoint, the
+callbacks' memory in state.json. Keras' own files keep neither a dropout generator nor
+the memory of early stopping.
+"""
+
+import math
+import time
+
+import keras
+import numpy as np
+
+from facezoo import backend
+from facezoo.errors import TrainingDiverged
+
+KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
+
+
+class Reseed(keras.callbacks.Callback):
+    """Draw every random generator anew from (seed, epoch) when an epoch begins."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Seed Python, NumPy, the backend, and every `SeedGenerator` of the model."""
+        words = np.random.SeedSequence([self.seed, epoch]).generate_state(3)
+        backend.set_seeds(int(words[0]))
+        states = [v for v in self.model.variables if v.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            first = (int(words[1]) + number) % 2**32
+            state.assign(np.array([first, int(words[2])], dtype="uint32"))
+
+
+class Remembering:
+    """Mixin for Keras callbacks that forget when training begins: `memory` survives it."""
+
+    fields = ()
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._recalled = {}
+
+    @property
+    def memory(self):
+        """JSON-safe dict of what the callback has to know after a restart."""
+        return {name: _plain(getattr(self, name)) for name in self.fields}
+
+    def recall(self, memory):
+        """Take up a `memory`; takes effect when training begins."""
+        self._recalled = dict(memory)
+
+    def on_train_begin(self, logs=None):
+        """Begin as Keras does, then take up what was recalled."""
+        super().on_train_begin(logs)
+        for name, value in self._recalled.items():
+            setattr(self, name, value)
+
+
+class EarlyStopping(Remembering, keras.callbacks.EarlyStopping):
+    """Keras' early stopping with a memory; it also tells which epoch is the best."""
+
+    fields = ("wait", "best", "best_epoch", "stopped_epoch")
+
+
+class ReduceOnPlateau(Remembering, keras.callbacks.ReduceLROnPlateau):
+    """Keras' plateau schedule with a memory."""
+
+    fields = ("wait", "best", "cooldown_counter")
+
+
+class RunKeeper(keras.callbacks.Callback):
+    """Write history, checkpoint and state of a run at the end of every epoch.
+
+    Keeps the newest two checkpoints and the best one.
+
+    Args:
+        run: `RunFolder`.
+        facts: JSON-safe dict that joins state.json: label set, data, shapes.
+        early: `EarlyStopping`, which knows the best epoch; must come before this.
+        remembering: callbacks whose memory is kept, by name.
+        history: rows of the epochs already done, list of dicts.
+        entries: state.json's checkpoints so far, newest first.
+    """
+
+    def __init__(self, run, facts, early, remembering, history=(), entries=()):
+        super().__init__()
+        self.run = run
+        self.facts = facts
+        self.early = early
+        self.remembering = remembering
+        self.history = list(history)
+        self.entries = list(entries)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write everything that the next epoch needs, in an order that survives a kill."""
+        seconds = time.perf_counter() - self._began
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        bad = [name for name, value in figures.items() if not math.isfinite(value)]
+        if bad:
+            raise self._diverged(epoch, bad[0], figures[bad[0]])
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, **figures, "learning_rate": rate}
+        self.history.append({**row, "seconds": round(seconds, 3)})
+        self.run.write_history(self.history)
+
+        name = f"checkpoints/epoch-{epoch + 1:04d}.weights.h5"
+        digest = self.run.write_file(name, self.model.save_weights)
+        better = self.early.best_epoch == epoch
+        best = name if better else self.entries[0]["best"]
+        memory = {key: each.memory for key, each in self.remembering.items()}
+        entry = {
+            "epoch": epoch + 1,
+            "checkpoint": name,
+            "sha256": digest,
+            "best": best,
+            "stopped": bool(self.model.stop_training),
+            "memory": memory,
+        }
+        self.entries = [entry, *self.entries][:KEPT]
+        self.run.write_json("state.json", {**self.facts, "checkpoints": self.entries})
+        needed = {e["checkpoint"] for e in self.entries} | {e["best"] for e in self.entries}
+        for old in (self.run.path / "checkpoints").glob("epoch-*.weights.h5"):
+            if f"checkpoints/{old.name}" not in needed:
+                old.unlink(missing_ok=True)
+
+    def _diverged(self, epoch, name, value):
+        last = self.entries[0]["epoch"] if self.entries else None
+        good = f"the last good checkpoint is of epoch {last}" if last else "no epoch went well"
+        return TrainingDiverged(
+            f"Got {name}={value} in epoch {epoch + 1}; expected a finite number; {good}. Lower "
+            f"the rate, such as --set learning_rate=0.0003. The run lies in {self.run.path}."
+        )
+
+
+def _plain(value):
+    """NumPy scalars and one-element arrays -> Python numbers; None stays."""
+    return value if value is None or isinstance(value, (int, str)) else float(value)

@@ -1,0 +1,227 @@
+"""The run folder: everything that a training leaves, and the only code that writes it.
+
+`runs/<recipe>/<time>/` holds `recipe.json environment.json history.csv state.json
+checkpoints/ model.keras metrics.json report.md confusion_matrix.png curves.png`. Every
+file is written beside its place and renamed, so that a killed process leaves whole files
+only.
+"""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from facezoo.errors import FacezooError, RunError
+from facezoo.recipes import Recipe
+
+try:
+    import fcntl
+except ImportError:  # Windows: two trainings into one folder are not kept apart there
+    fcntl = None
+
+FORMAT = 1
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Give a path to write to, in the same folder; rename it to `path` when all went well.
+
+    The temporary name ends like `path`, for writers that go by the ending.
+    """
+    path = Path(path)
+    handle, beside = tempfile.mkstemp(prefix=".writing-", suffix=path.name, dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(beside)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def sha256(path):
+    """Return the hexadecimal sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class RunFolder:
+    """A run folder, opened or new; what lies in it is read when asked for.
+
+    Args:
+        path: a folder that holds recipe.json.
+
+    Raises:
+        RunError: no run folder there.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        if not (self.path / "recipe.json").is_file():
+            raise RunError(
+                f"Got {str(path)!r}, which holds no recipe.json; expected a run folder. "
+                "`facezoo train RECIPE` prints the folder that it makes."
+            )
+
+    def __fspath__(self):
+        return str(self.path)
+
+    def __repr__(self):
+        return f"RunFolder({str(self.path)!r})"
+
+    @classmethod
+    def create(cls, path, recipe):
+        """Make a folder at `path` for a recipe.
+
+        Raises:
+            RunError: something lies there already, or it cannot be written.
+        """
+        path = Path(path)
+        try:
+            path.mkdir(parents=True)
+            (path / "checkpoints").mkdir()
+            with replacing(path / "recipe.json") as beside:
+                beside.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", "utf-8")
+        except FileExistsError:
+            raise RunError(
+                f"Got {str(path)!r}, which exists; expected a new folder. Choose another, or go "
+                f"on with: facezoo train --resume {path}"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"Got {error.strerror!r} while making {str(path)!r}; expected a folder with room "
+                "that can be written. Pass --runs with another folder."
+            ) from None
+        return cls(path)
+
+    @classmethod
+    def create_timed(cls, folder, recipe):
+        """Make `<folder>/<recipe>/<UTC time>` for a recipe."""
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+        place, number = Path(folder) / recipe.name / now, 2
+        while place.exists():
+            place, number = place.with_name(f"{now}-{number}"), number + 1
+        return cls.create(place, recipe)
+
+    @property
+    def recipe(self):
+        """The `Recipe` that the run was started with."""
+        try:
+            return Recipe.from_dict(self.read_json("recipe.json"))
+        except RunError:
+            raise
+        except FacezooError as error:
+            raise self._damaged("recipe.json", error) from None
+
+    @property
+    def seeds(self):
+        """Run folders of the seeds, for a run of several; else an empty list."""
+        numbered = sorted(self.path.glob("seed-*"), key=lambda p: int(p.name.split("-")[1]))
+        return [RunFolder(p) for p in numbered]
+
+    @property
+    def state(self):
+        """What state.json holds, or None before the first epoch ended."""
+        if not (self.path / "state.json").exists():
+            return None
+        state = self.read_json("state.json")
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise self._damaged("state.json", f"not of format {FORMAT}")
+        return state
+
+    @property
+    def metrics(self):
+        """What metrics.json holds: recipe, protocol, validation and test figures."""
+        return self.read_json("metrics.json")
+
+    @property
+    def history(self):
+        """DataFrame, a row an epoch: epoch (from 1), loss, accuracy, val_loss ..."""
+        try:
+            table = pd.read_csv(self.path / "history.csv", dtype=str)
+            # pandas' own parser was exact to the last bit in some versions only
+            kinds = {name: int if name == "epoch" else float for name in table}
+            return table.astype(kinds)
+        except FileNotFoundError:
+            return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
+        except (OSError, ValueError) as error:
+            raise self._damaged("history.csv", error) from None
+
+    def read_json(self, name):
+        """Return what a JSON file of the folder holds; `RunError` if it cannot be read."""
+        try:
+            return json.loads((self.path / name).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, error) from None
+
+    def write_json(self, name, value):
+        """Write a JSON file of the folder, whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def write_text(self, name, text):
+        """Write a text file of the folder, whole or not at all."""
+        with self._writing(name) as beside:
+            beside.write_text(text, "utf-8")
+
+    def write_history(self, rows):
+        """Write history.csv from a list of dicts, a dict an epoch."""
+        self.write_text("history.csv", pd.DataFrame(rows).to_csv(index=False))
+
+    def write_figure(self, name, figure):
+        """Write a matplotlib Figure as PNG."""
+        with self._writing(name) as beside:
+            figure.savefig(beside, format="png")
+
+    def write_file(self, name, save):
+        """Write any file through `save(path)`; return its sha256."""
+        with self._writing(name) as beside:
+            save(str(beside))
+            digest = sha256(beside)
+        return digest
+
+    @contextlib.contextmanager
+    def _writing(self, name):
+        try:
+            with replacing(self.path / name) as beside:
+                yield beside
+        except OSError as error:
+            raise RunError(
+                f"Got {error.strerror or error} while writing {name} to {str(self.path)!r}; "
+                "expected a folder with room that can be written. What was there is whole; make "
+                f"room and go on with: facezoo train --resume {self.path}"
+            ) from None
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Keep other trainings out of the folder; `RunError` where one is at work."""
+        with open(self.path / ".lock", "w") as lock:
+            try:
+                if fcntl is not None:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"Got {str(self.path)!r}, into which another training writes; expected a "
+                    "folder of its own. Wait for it, or start a new run."
+                ) from None
+            yield
+
+    def discard(self):
+        """Remove the folder, for a run that was stopped before it had anything to keep."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()  # only if empty
+
+    def _damaged(self, name, error):
+        return RunError(
+            f"Got {str(self.path / name)!r}, which cannot be read ({error}); expected a file that "
+            "facezoo wrote. Restore it, or train again."
+        )

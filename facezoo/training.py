@@ -1,0 +1,350 @@
+"""`train`: a recipe and its data become a run folder; a killed run goes on where it was.
+
+The test pictures are not opened while a model is fitted: the checkpoint is chosen on the
+validation pictures, frozen, and then evaluated once.
+"""
+
+import contextlib
+import datetime
+import inspect
+import platform
+
+import keras
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+
+from facezoo import backend
+from facezoo.batches import ArrayBatches
+from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
+from facezoo.datasets import Split, load_dataset
+from facezoo.errors import RunError, unknown
+from facezoo.evaluation import write_evaluation, write_summary
+from facezoo.models import build_model, get_builder
+from facezoo.models.pixels import PixelModel, pixel_input
+from facezoo.recipes import get_recipe
+from facezoo.runs import FORMAT, RunFolder, sha256
+from facezoo.version import __version__
+
+
+def train(
+    recipe=None,
+    *,
+    runs="runs",
+    root=None,
+    seeds=None,
+    resume=None,
+    evaluate=True,
+    deterministic=False,
+    callbacks=(),
+):
+    """Train a recipe, or go on with a run, and evaluate the chosen checkpoint once.
+
+    Args:
+        recipe: a `Recipe`, the name of one, or a .json file; None with `resume`.
+        runs: folder under which `<recipe>/<time>` is made.
+        root: folder of prepared data sets; None for the default.
+        seeds: train with seeds recipe.seed, +1, ... instead of one; the folders
+            seed-<n> then lie in the run folder, beside a summary.
+        resume: run folder to go on with, in place of a recipe.
+        evaluate: whether to end with an evaluation on the test pictures.
+        deterministic: ask the backend for bit-identical results; slower.
+        callbacks: more Keras callbacks.
+
+    Returns:
+        RunFolder: `.metrics` has the figures, `.path` the files.
+
+    Raises:
+        FacezooError: a recipe, data set or folder that does not fit.
+        KeyboardInterrupt: as it came; finished epochs are kept, a run without any is
+            removed.
+
+    Example:
+        run = facezoo.train("synthetic-lenet5-expression")
+        run.metrics["test"]["accuracy"]
+    """
+    if deterministic:
+        backend.enable_determinism()
+    options = dict(root=root, evaluate=evaluate, callbacks=callbacks)
+    if resume is not None:
+        return _resume(RunFolder(resume), options)
+    recipe = get_recipe(recipe)
+    check(recipe, root)
+    run = RunFolder.create_timed(runs, recipe)
+    if seeds is None:
+        _go_on(run, options)
+        return run
+    names = [recipe.seed + n for n in range(seeds)]
+    run.write_json("seeds.json", names)
+    return _go_on_seeds(run, names, options)
+
+
+def check(recipe, root=None):
+    """Refuse a recipe that cannot be trained, before anything is written.
+
+    Raises:
+        FacezooError: its data are not prepared, its target or protocol does not exist, or
+            its builder lacks an argument.
+    """
+    known = set(inspect.signature(get_builder(recipe.builder)).parameters)
+    for name in recipe.builder_args:
+        if name not in known - {"input_shape", "num_classes"}:
+            raise unknown(f"argument of builder {recipe.builder!r}", name, known)
+    load_data(recipe, root)
+
+
+def load_data(recipe, root=None):
+    """Return the `FaceDataset` of a recipe, limited as it says."""
+    data = load_dataset(
+        recipe.dataset,
+        target=recipe.target,
+        protocol=recipe.protocol,
+        seed=recipe.seed,
+        root=root,
+    )
+    return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
+
+
+def _resume(run, options):
+    if (run.path / "seeds.json").exists():
+        return _go_on_seeds(run, run.read_json("seeds.json"), options)
+    _go_on(run, options)
+    return run
+
+
+def _go_on_seeds(run, seeds, options):
+    for seed in seeds:
+        path = run.path / f"seed-{seed}"
+        if path.exists():
+            one = RunFolder(path)
+        else:
+            one = RunFolder.create(path, run.recipe.override({"seed": seed}))
+        if not (path / "metrics.json").exists():
+            _go_on(one, options)
+    if options["evaluate"]:
+        write_summary(run)
+    return run
+
+
+def _go_on(run, options):
+    """Train what is left of a run's epochs, save its model, evaluate it."""
+    recipe = run.recipe
+    with run.locked():
+        try:
+            data = load_data(recipe, options["root"])
+            run.write_json("environment.json", environment())
+            fit(run, recipe, data, options["callbacks"])
+        except BaseException as error:
+            if run.state is None:
+                run.discard()
+            else:
+                error.add_note(f"Go on with: facezoo train --resume {run.path}")
+            raise
+        write_evaluation(run, data, test=options["evaluate"])
+
+
+def fit(run, recipe, data, callbacks=()):
+    """Fit a recipe's model in a run folder, from its newest checkpoint if it has one.
+
+    Writes history, checkpoints, state and at last model.keras, whose weights are those of
+    the best epoch by the recipe's `monitor`.
+
+    Args:
+        run: `RunFolder`.
+        recipe: its `Recipe`.
+        data: `FaceDataset`; its test part is not touched.
+        callbacks: more Keras callbacks.
+    """
+    state = run.state
+    facts = _facts(data)
+    if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
+        raise RunError(
+            f"Got another {changed[0]} than the run {str(run.path)!r} was started with; expected "
+            "the same data. Prepare that data set again, or start a new run."
+        )
+    with _precision(recipe.precision):
+        backend.set_seeds(recipe.seed)
+        inner = _build(recipe, data)
+        train_split, validation = (_targets(s, recipe) for s in (data.train, data.validation))
+        model = _compiled(inner, recipe, train_split)
+        model.optimizer.build(model.trainable_variables)  # else a checkpoint lacks its place
+        early, others, keeper = _keeping(run, recipe, facts, state)
+        done = _take_up(run, model, keeper, early, others)
+        stopped = bool(keeper.entries) and keeper.entries[0]["stopped"]
+        if done < recipe.epochs and not stopped:
+            model.fit(
+                _feed(train_split, recipe, epoch=done),
+                validation_data=_feed(validation, recipe),
+                initial_epoch=done,
+                epochs=recipe.epochs,
+                class_weight=_class_weight(recipe, data.train),
+                callbacks=[Reseed(recipe.seed), *others.values(), keeper, *callbacks],
+                shuffle=False,  # the feed shuffles by itself
+                verbose=0,
+            )
+        best = run.path / keeper.entries[0]["best"]
+        model.load_weights(best)
+        final = _build(recipe, data)  # without the optimizer's memory
+        final.set_weights(inner.get_weights())
+        run.write_file("model.keras", final.save)
+
+
+def environment():
+    """Return what a reader needs to judge a run: versions, backend, hardware, date."""
+    return {
+        "facezoo": __version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processor": backend.processor(),
+        "devices": backend.devices(),
+        **backend.versions(),
+    }
+
+
+@contextlib.contextmanager
+def _precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _build(recipe, data):
+    model = build_model(
+        recipe.builder,
+        input_shape=data.input_shape,
+        num_classes=len(data.label_set),
+        **recipe.builder_args,
+    )
+    model.label_set = data.label_set
+    return model
+
+
+def _targets(split, recipe):
+    """Give labels as distributions where smoothing wants them."""
+    if recipe.label_smoothing == 0 or split.labels.ndim == 2:
+        return split
+    one_hot = np.eye(len(split.label_set), dtype=np.float32)[split.labels]
+    return Split(split.images, one_hot, None, split.label_set, split.name)
+
+
+def _compiled(inner, recipe, split):
+    """Compile the model, behind an augmentation layer where the pipeline has none."""
+    model = inner
+    if recipe.augmentation is not None and keras.backend.backend() != "tensorflow":
+        pixels = pixel_input(inner.input_shape[1:])
+        model = PixelModel(pixels, inner(recipe.augmentation.layer(seed=recipe.seed)(pixels)))
+    if split.labels.ndim == 1:
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    else:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+    steps = -(-len(split) // recipe.batch_size)
+    model.compile(
+        optimizer=_optimizer(recipe, steps),
+        loss=loss,
+        metrics=[accuracy],
+        jit_compile=backend.jit_compile_default(),
+    )
+    return model
+
+
+def _optimizer(recipe, steps):
+    """A Keras optimizer; `steps` is the number of batches of an epoch."""
+    rate, schedule = recipe.learning_rate, recipe.schedule
+    if schedule.kind == "cosine":
+        warm = schedule.warmup_epochs * steps
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warm else rate,
+            decay_steps=max(1, recipe.epochs * steps - warm),
+            alpha=schedule.floor / rate,
+            warmup_target=rate if warm else None,
+            warmup_steps=warm,
+        )
+    config = {"learning_rate": rate, **recipe.optimizer_args}
+    try:
+        return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"Got optimizer_args={recipe.optimizer_args!r} for {recipe.optimizer!r}, which refuses "
+            f"them ({error}); expected arguments of that Keras optimizer. Change optimizer_args."
+        ) from None
+
+
+def _keeping(run, recipe, facts, state):
+    """Make the callbacks that remember, and the one that writes."""
+    never = recipe.epochs + 1
+    early = EarlyStopping(monitor=recipe.monitor, patience=recipe.patience or never)
+    others = {"early": early}
+    if recipe.schedule.kind == "plateau":
+        others["plateau"] = ReduceOnPlateau(
+            monitor=recipe.monitor,
+            factor=recipe.schedule.factor,
+            patience=recipe.schedule.patience,
+            min_lr=recipe.schedule.floor,
+        )
+    entries = state["checkpoints"] if state is not None else ()
+    return early, others, RunKeeper(run, facts, early, others, entries=entries)
+
+
+def _take_up(run, model, keeper, early, others):
+    """Load the newest checkpoint that is whole; return the number of epochs done."""
+    for number, entry in enumerate(keeper.entries):
+        path = run.path / entry["checkpoint"]
+        best = run.path / entry["best"]
+        if not path.is_file() or sha256(path) != entry["sha256"] or not best.is_file():
+            import warnings
+
+            warnings.warn(
+                f"{path} is damaged or missing; going on from the one before.", stacklevel=2
+            )
+            continue
+        model.load_weights(path)
+        keeper.entries = keeper.entries[number:]
+        done = entry["epoch"]
+        keeper.history = run.history.iloc[:done].to_dict("records")
+        for key, each in others.items():
+            each.recall(entry["memory"][key])
+        return done
+    if keeper.entries:
+        raise RunError(
+            f"Got no whole checkpoint in {str(run.path)!r}; expected one of "
+            f"{[e['checkpoint'] for e in keeper.entries]}. Start a new run."
+        )
+    return 0
+
+
+def _feed(split, recipe, epoch=None):
+    """Batches for fit: shuffled and augmented from `epoch` on, or plain for None."""
+    training = epoch is not None
+    settings = dict(shuffle=training, seed=recipe.seed, epoch=epoch or 0)
+    if keras.backend.backend() == "tensorflow":
+        from facezoo.pipeline import make_pipeline  # needs TensorFlow
+
+        augmentation = recipe.augmentation if training else None
+        return make_pipeline(split, recipe.batch_size, augmentation=augmentation, **settings)
+    return ArrayBatches(split, recipe.batch_size, **settings)
+
+
+def _class_weight(recipe, split):
+    if recipe.class_weight is None:
+        return None
+    present = np.unique(split.classes)
+    weights = compute_class_weight(recipe.class_weight, classes=present, y=split.classes)
+    return {int(c): float(w) for c, w in zip(present, weights, strict=True)}
+
+
+def _facts(data):
+    """What must be the same when a run goes on."""
+    return {
+        "format": FORMAT,
+        "protocol": data.protocol,
+        "target": data.target,
+        "label_set": data.label_set.to_dict(),
+        "input_shape": list(data.input_shape),
+        "fingerprint": data.fingerprint,
+        "pictures": {s.name: len(s) for s in (data.train, data.validation, data.test)},
+    }

@@ -1,0 +1,155 @@
+"""The command line as a process: what a person types and sees."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import facezoo
+
+
+def facezoo_command(*arguments, env=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "facezoo", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+        **options,
+    )
+
+
+def refused(*arguments, **options):
+    """Run a command that must be refused; return its one line."""
+    result = facezoo_command(*arguments, **options)
+    assert result.returncode == 2, result
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_version_and_help():
+    assert facezoo_command("--version").stdout.strip() == f"facezoo {facezoo.__version__}"
+    helped = facezoo_command("--help")
+    assert helped.returncode == 0
+    for command in ("prepare", "datasets", "models", "recipes", "train", "evaluate", "demo"):
+        assert command in helped.stdout
+
+
+def test_tables_and_their_json():
+    listed = facezoo_command("recipes").stdout
+    assert "cmu-lenet5-pose" in listed
+    rows = [json.loads(line) for line in facezoo_command("recipes", "--json").stdout.splitlines()]
+    assert {r["name"] for r in rows} == set(facezoo.list_recipes())
+    names = [
+        json.loads(line)["name"]
+        for line in facezoo_command("datasets", "--json").stdout.splitlines()
+    ]
+    assert names == facezoo.list_datasets()
+
+
+def test_prepare_train_evaluate(tmp_path, cmu_zip):
+    done = facezoo_command("prepare", "cmu_faces", cmu_zip)
+    assert done.returncode == 0 and "1,280 pictures of 64x60x1" in done.stdout
+    small = ["--set", "epochs=2", "--set", "limit=40", "--set", "builder_args.dropout=0.4"]
+    trained = facezoo_command("train", "cmu-lenet5-pose", "--runs", tmp_path, *small, "--json")
+    assert trained.returncode == 0, trained.stderr
+    assert "epoch 2/2" in trained.stderr
+    run = json.loads(trained.stdout)
+    assert run["protocol"] == "cmu_faces/random80"
+    evaluated = facezoo_command("evaluate", run["run"], "--json")
+    assert json.loads(evaluated.stdout)["accuracy"] == run["test"]["accuracy"]
+    told = facezoo_command("evaluate", run["run"])
+    assert f"{run['test']['accuracy']:.1%}" in told.stdout and "straight" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "cmu-lenet5-poses"], "Did you mean 'cmu-lenet5-pose'"),
+        (["train", "cmu-lenet5-pose"], "facezoo prepare cmu_faces PATH"),
+        (["train", "cmu-lenet5-pose", "--set", "epoch=3"], "Did you mean 'epochs'"),
+        (["train", "cmu-lenet5-pose", "--set", "epochs"], "expected FIELD=JSON"),
+        (["train", "cmu-lenet5-pose", "--set", "epochs=many"], "Got epochs='many'"),
+        (["train", "cmu-lenet5-pose", "--set", "target=is:mitchel"], "cmu_faces"),
+        (["train", "synthetic-lenet5-expression", "--set", "target=mood"], "No target of"),
+        (["train"], "expected one of them"),
+        (["train", "--resume", "nowhere"], "recipe.json"),
+        (["train", "cmu-lenet5-pose", "--dataset", "cmu"], "Did you mean 'cmu_faces'"),
+        (["prepare", "cmu", "faces.zip"], "No data set 'cmu'"),
+        (["prepare", "cmu_faces"], "archive.ics.uci.edu"),
+        (["prepare", "cmu_faces", "missing.zip"], "data/README.md"),
+        (["prepare", "cmu_faces", __file__], "is no zip"),
+        (["evaluate", "nowhere"], "recipe.json"),
+        (["no-such-command"], "No such command"),
+        (["train", "--no-such-option"], "No such option"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(tmp_path, arguments, said):
+    assert said in refused(*arguments, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_user_id_lists_those_that_exist(cmu):
+    line = refused("train", "cmu-lenet5-mitchell", "--set", "target=is:mitchel")
+    assert "Did you mean 'mitchell'" in line and "an2i" in line
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    line = refused("train", "synthetic-lenet5-expression", "--runs", file / "runs")
+    assert "--runs" in line
+
+
+def test_ctrl_c_in_train_says_how_to_go_on(tmp_path):
+    many = ["--set", "epochs=500", "--set", "limit=32"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facezoo", "train", "synthetic-lenet5-expression"]
+        + ["--runs", str(tmp_path), *many],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("epoch 2/"):
+            process.send_signal(signal.SIGINT)
+            break
+    *_, last = process.stderr.read().splitlines()
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait() == 2
+    (run,) = (tmp_path / "synthetic-lenet5-expression").iterdir()
+    assert f"facezoo train --resume {run}" in last
+    assert not list(run.rglob(".writing-*"))
+
+
+def test_ctrl_c_in_prepare_leaves_nothing(cmu_zip, home):
+    # a pipe instead of an archive keeps `prepare` waiting until it is interrupted
+    pipe = home / "faces.zip"
+    os.mkfifo(pipe)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facezoo", "prepare", "cmu_faces", str(pipe)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with open(pipe, "wb"):  # returns once the command has opened the other end
+        process.send_signal(signal.SIGINT)
+    line = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 2
+    assert line.startswith("facezoo: Interrupted")
+    assert not (home / "datasets" / "cmu_faces").exists()
+
+
+@pytest.mark.slow
+def test_demo_ends_with_a_confusion_matrix(tmp_path):
+    done = facezoo_command("demo", "--runs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "facezoo train cmu-lenet5-pose" in done.stdout
+    (figure,) = tmp_path.rglob("confusion_matrix.png")
+    assert str(figure) in done.stdout and figure.stat().st_size > 10_000
+    (metrics,) = tmp_path.rglob("metrics.json")
+    assert json.loads(metrics.read_text())["test"]["accuracy"] > 0.7

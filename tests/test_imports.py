@@ -1,0 +1,100 @@
+"""The architecture, held: imports go downwards, and heavy packages stay in their place."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import facezoo
+
+PACKAGE = Path(facezoo.__file__).parent
+LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
+    {"errors", "labels", "version"},
+    {"pictures"},
+    {"backend", "datasets", "models"},
+    {"augment", "batches"},
+    {"augment_layer", "pipeline", "recipes"},
+    {"report", "runs"},
+    {"plots", "callbacks"},
+    {"evaluation"},
+    {"training"},
+    {"cli"},
+    {"__main__", "__init__"},
+)
+ONLY_IN = {
+    "tensorflow": {"pipeline", "backend"},
+    "cv2": {"faces"},
+    "optuna": {"tuning"},
+    "typer": {"cli"},
+    "jax": {"backend"},
+    "torch": {"backend"},
+}
+
+
+def sources():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).parts[0].removesuffix(".py"), path
+
+
+def imported(path):
+    """Yield every module that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [alias.name for alias in node.names]
+            yield from (f"{node.module}.{name}" for name in names)
+
+
+def level(name):
+    (found,) = (i for i, names in enumerate(LEVELS) if name in names)
+    return found
+
+
+def test_modules_import_only_from_lower_levels_or_their_own_folder():
+    wrong = []
+    for name, path in sources():
+        for module in imported(path):
+            parts = module.split(".")
+            if parts[0] != "facezoo" or len(parts) < 2 or name == "__init__":
+                continue
+            if parts[1] != name and level(parts[1]) >= level(name):
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {module}")
+    assert wrong == []
+
+
+def test_heavy_packages_stay_in_their_place():
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {module}"
+        for name, path in sources()
+        for module in imported(path)
+        if name not in ONLY_IN.get(module.split(".")[0], {name})
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import facezoo", {"keras", "tensorflow", "cv2", "numpy", "pandas"}),
+        ("import facezoo; facezoo.list_models(); facezoo.list_recipes()", {"keras", "cv2"}),
+        ("import facezoo; facezoo.load_dataset('synthetic')", {"keras", "tensorflow", "cv2"}),
+    ],
+)
+def test_importing_loads_nothing_heavy(statement, absent):
+    script = f"{statement}; import sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert absent & set(loaded.stdout.split()) == set()
+
+
+def test_every_public_name_exists_and_is_listed():
+    for name in facezoo.__all__:
+        assert getattr(facezoo, name) is not None
+        assert name in dir(facezoo)
+    assert "build_lenet5" in dir(facezoo)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = facezoo.no_such_name

@@ -1,0 +1,325 @@
+"""A real run on 32 drawn faces, and what can go wrong in one."""
+
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from facezoo import backend, training
+from facezoo.datasets.drawing import draw_dataset
+from facezoo.datasets.prepare import prepare
+from facezoo.errors import (
+    LabelSetMismatch,
+    PixelError,
+    ProtocolError,
+    RecipeError,
+    RunError,
+    TrainingDiverged,
+    UnknownName,
+)
+from facezoo.evaluation import evaluate, load_run
+from facezoo.recipes import Recipe, get_recipe, list_recipes
+from facezoo.runs import RunFolder
+from facezoo.training import train
+
+TINY = get_recipe("synthetic-lenet5-expression").smoke()
+THREE = TINY.override({"epochs": 3, "augmentation.shift": 0.1})
+
+
+@pytest.fixture(autouse=True)
+def few_faces(monkeypatch):
+    """Draw the default set smaller: 10 people instead of 120."""
+    from facezoo.datasets import synthetic
+    from facezoo.datasets.spec import dataclasses
+
+    drawn = draw_dataset(people=10)
+    spec = dataclasses.replace(synthetic.SPEC, in_memory=lambda: drawn)
+    monkeypatch.setattr(synthetic, "SPEC", spec)
+
+
+class Kill(keras.callbacks.Callback):
+    """Stop as Ctrl-C does, in the middle of an epoch."""
+
+    def __init__(self, epoch, error=KeyboardInterrupt):
+        super().__init__()
+        self.epoch, self.error = epoch, error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 1:
+            raise self.error
+
+
+def weights(run):
+    return load_run(run).get_weights()
+
+
+def figures(run):
+    """The history without its timings."""
+    return run.history.drop(columns="seconds").to_dict("list")
+
+
+def test_a_run_leaves_everything_that_was_promised(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    names = {p.name for p in run.path.iterdir()}
+    assert names >= {
+        "recipe.json",
+        "environment.json",
+        "history.csv",
+        "state.json",
+        "checkpoints",
+        "model.keras",
+        "metrics.json",
+        "report.md",
+        "confusion_matrix.png",
+        "curves.png",
+    }
+    assert run.path.parent == tmp_path / TINY.name
+    assert run.recipe == TINY
+    assert len(run.history) == 1
+    metrics = run.metrics
+    assert metrics["protocol"] == "synthetic/people" and metrics["seed"] == 0
+    assert np.sum(metrics["test"]["confusion_matrix"]) == metrics["test"]["n"] == 32
+    assert "32 pictures" in metrics["note"]
+    assert keras.backend.backend() == run.read_json("environment.json")["backend"]
+    assert f"{metrics['test']['accuracy']:.1%}" in (run.path / "report.md").read_text()
+
+
+def test_the_saved_model_answers_as_the_report_says(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    model = load_run(run)
+    assert model.label_set.name == "expression-7"
+    again, stored = evaluate(run).to_dict(), run.metrics["test"]
+    for name in ("accuracy", "confusion_matrix", "n", "label_set", "accuracy_interval"):
+        assert again[name] == stored[name]
+    assert again["log_loss"] == pytest.approx(stored["log_loss"], rel=1e-5)
+
+
+def test_the_best_epoch_is_kept_and_the_last_two(tmp_path):
+    run = train(THREE.override({"epochs": 5}), runs=tmp_path)
+    best = run.history["val_loss"].idxmin() + 1
+    assert run.metrics["best_epoch"] == best
+    kept = sorted(p.name for p in (run.path / "checkpoints").iterdir())
+    assert {f"epoch-{e:04d}.weights.h5" for e in (4, 5, best)} == set(kept)
+    data = training.load_data(run.recipe)
+    probabilities = load_run(run).predict_on_batch(data.validation.images[:])
+    right = np.asarray(probabilities).argmax(1) == data.validation.labels
+    assert right.mean() == pytest.approx(run.history["val_accuracy"][best - 1])
+
+
+def test_early_stopping_stops(tmp_path):
+    run = train(THREE.override({"epochs": 30, "patience": 1, "learning_rate": 0.05}), runs=tmp_path)
+    assert len(run.history) < 30
+    assert run.metrics["best_epoch"] == len(run.history) - 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schedule.kind": "cosine", "schedule.warmup_epochs": 1},
+        {"schedule.kind": "plateau", "schedule.patience": 1, "patience": 2},
+        {"optimizer": "sgd", "optimizer_args": {"momentum": 0.9}, "label_smoothing": 0.1},
+    ],
+)
+def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path, settings):
+    backend.enable_determinism()
+    recipe = THREE.override({"epochs": 4, "builder_args.dropout": 0.5, **settings})
+    whole = train(recipe, runs=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(recipe, runs=tmp_path / "cut", callbacks=[Kill(epoch=2)])
+    (path,) = (tmp_path / "cut" / recipe.name).iterdir()
+    assert f"facezoo train --resume {path}" in stopped.value.__notes__[0]
+    assert len(RunFolder(path).history) == 2
+    cut = train(resume=path)
+    assert figures(cut) == figures(whole)
+    for one, other in zip(weights(cut), weights(whole), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert cut.metrics["test"] == whole.metrics["test"]
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(THREE, runs=tmp_path, callbacks=[Kill(epoch=2)])
+    (path,) = (tmp_path / THREE.name).iterdir()
+    newest = path / "checkpoints" / "epoch-0002.weights.h5"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    with pytest.warns(UserWarning, match="epoch-0002.*going on from the one before"):
+        run = train(resume=path)
+    assert list(run.history["epoch"]) == [1, 2, 3]
+
+
+def test_resuming_without_any_whole_checkpoint_is_refused(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    for checkpoint in (run.path / "checkpoints").iterdir():
+        checkpoint.write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(RunError, match="no whole checkpoint"),
+    ):
+        train(resume=run.path)
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, runs=tmp_path, callbacks=[Kill(epoch=0)])
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
+    write = RunFolder.write_file
+
+    def full(self, name, save):
+        if "0002" in name:
+            raise_full = OSError(28, "No space left on device")
+            with self._writing(name):
+                raise raise_full
+        return write(self, name, save)
+
+    monkeypatch.setattr(RunFolder, "write_file", full)
+    with pytest.raises(RunError, match="No space left.*--resume"):
+        train(THREE, runs=tmp_path)
+    monkeypatch.undo()
+    (path,) = (tmp_path / THREE.name).iterdir()
+    assert [p.name for p in (path / "checkpoints").iterdir()] == ["epoch-0001.weights.h5"]
+
+
+def test_a_diverging_loss_stops_and_names_the_epoch(tmp_path):
+    recipe = THREE.override({"optimizer": "sgd", "learning_rate": 1e30, "augmentation": None})
+    with pytest.raises(TrainingDiverged, match="in epoch [12].*learning_rate"):
+        train(recipe, runs=tmp_path)
+
+
+def test_two_trainings_into_one_folder_refuse_each_other(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    with run.locked(), pytest.raises(RunError, match="another training"):
+        train(resume=run.path)
+
+
+def test_several_seeds_leave_a_summary(tmp_path):
+    run = train(TINY, runs=tmp_path, seeds=2)
+    assert [s.recipe.seed for s in run.seeds] == [0, 1]
+    each = [s.metrics["test"]["accuracy"] for s in run.seeds]
+    accuracy = run.metrics["test"]["accuracy"]
+    assert accuracy["mean"] == pytest.approx(np.mean(each))
+    assert accuracy["std"] == pytest.approx(np.std(each, ddof=1))
+    assert np.sum(run.metrics["test"]["confusion_matrix"]) == 64
+    assert (run.path / "confusion_matrix.png").exists()
+    assert "2 seeds" in (run.path / "report.md").read_text()
+
+
+def test_resuming_several_seeds_trains_only_what_is_missing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, runs=tmp_path, seeds=2, callbacks=[KillSecond()])
+    (path,) = (tmp_path / TINY.name).iterdir()
+    first = (path / "seed-0" / "model.keras").stat().st_mtime_ns
+    run = train(resume=path)
+    assert (path / "seed-0" / "model.keras").stat().st_mtime_ns == first
+    assert run.metrics["seeds"] == [0, 1]
+
+
+class KillSecond(keras.callbacks.Callback):
+    """Stop when a second training begins."""
+
+    begun = 0
+
+    def on_train_begin(self, logs=None):
+        self.begun += 1
+        if self.begun == 2:
+            raise KeyboardInterrupt
+
+
+def test_without_evaluation_the_test_pictures_stay_closed(tmp_path):
+    run = train(TINY, runs=tmp_path, evaluate=False)
+    assert "test" not in run.metrics and "validation" in run.metrics
+
+
+def test_recipes_are_checked_before_anything_is_written(tmp_path):
+    with pytest.raises(UnknownName, match="Did you mean 'dropout'"):
+        train(TINY.override({"builder_args.dropuot": 0.1}), runs=tmp_path)
+    with pytest.raises(UnknownName, match="target"):
+        train(TINY.override({"target": "poses"}), runs=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_optimizer_arguments_are_keras_own(tmp_path):
+    with pytest.raises(RunError, match="optimizer_args"):
+        train(TINY.override({"optimizer_args": {"speed": 3}}), runs=tmp_path)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_other_data_are_refused_on_resume(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    state = run.state
+    run.write_json("state.json", {**state, "fingerprint": "another"})
+    with pytest.raises(RunError, match="another fingerprint"):
+        train(resume=run.path)
+
+
+@pytest.mark.parametrize("name", ["state.json", "recipe.json", "history.csv"])
+def test_a_damaged_run_names_the_file(tmp_path, name):
+    with pytest.raises(KeyboardInterrupt):
+        train(THREE, runs=tmp_path, callbacks=[Kill(epoch=1)])
+    (path,) = (tmp_path / THREE.name).iterdir()
+    (path / name).write_text("{" if name != "history.csv" else "")
+    with pytest.raises(RunError, match=name):
+        train(resume=path)
+
+
+def test_no_run_folder_says_so(tmp_path):
+    with pytest.raises(RunError, match="recipe.json"):
+        evaluate(tmp_path)
+
+
+def test_a_damaged_model_says_so(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    (run.path / "model.keras").write_bytes(b"no model")
+    with pytest.raises(RunError, match="model.keras"):
+        evaluate(run)
+
+
+def test_testing_on_what_was_trained_on_is_refused(tmp_path, cmu):
+    run = train(get_recipe("cmu-lenet5-pose").smoke(), runs=tmp_path)
+    with pytest.raises(ProtocolError, match="trained or selected"):
+        evaluate(run, protocol="leave-people-out")
+
+
+def test_another_data_set_meets_the_model_by_class_names(tmp_path, cmu, cmu_zip):
+    run = train(get_recipe("cmu-lenet5-expression").smoke(), runs=tmp_path)
+    with pytest.raises(PixelError, match="Resize"):  # 64x60 here, 48x48 there
+        evaluate(run, dataset="synthetic", target="expression")
+    with pytest.raises(LabelSetMismatch, match="fewer than two"):
+        evaluate(run, dataset="synthetic", target="pose")
+    prepare("synthetic", people=10, size=[60, 64])
+    report = evaluate(run, dataset="synthetic")
+    assert report.label_set.classes == ("neutral", "happy", "sad", "angry")
+    assert report.n == 2 * 28 * 4 / 7  # two people's pictures, four of seven expressions
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe_runs_when_shrunk(tmp_path, cmu, name):
+    run = train(get_recipe(name).smoke(), runs=tmp_path)
+    assert 0 <= run.metrics["test"]["accuracy"] <= 1
+    assert math.isfinite(run.history["loss"][0])
+
+
+def test_balanced_class_weights_and_soft_labels_train(tmp_path):
+    recipe = TINY.override({"class_weight": "balanced", "label_smoothing": 0.1})
+    assert math.isfinite(train(recipe, runs=tmp_path).history["loss"][0])
+
+
+def test_mixed_precision_leaves_the_policy_as_it_was(tmp_path):
+    before = keras.config.dtype_policy().name
+    run = train(TINY.override({"precision": "mixed_bfloat16"}), runs=tmp_path)
+    assert keras.config.dtype_policy().name == before
+    assert run.metrics["test"]["n"] == 32
+
+
+def test_recipe_is_a_value(tmp_path):
+    with pytest.raises(RecipeError, match="Got seed"):
+        Recipe(name="x", builder="lenet5", dataset="synthetic", seed="0")
+    run = train(TINY, runs=tmp_path)
+    assert json.loads((run.path / "recipe.json").read_text()) == TINY.to_dict()
