@@ -71,7 +71,7 @@ def table(results):
     """Render the rows as a Markdown table."""
     rows = {(row["task"], row["protocol"].partition("/")[2]): row for row in results["rows"]}
     lines = [
-        "| task (chance) | `random80` | people or a pose left out | `all-sizes` (leaks) | reported |",
+        "| task (chance) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",
         "| --- | --- | --- | --- | --- |",
     ]
     for task in TASKS:

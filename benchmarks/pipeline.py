@@ -1,6 +1,6 @@
 """Pictures a second through the augmenting pipeline, beside what Keras offers.
 
-    python benchmarks/pipeline.py [--json FILE] [--pictures 8192] [--rounds 7]
+    python benchmarks/pipeline.py [--json FILE] [--pictures 16384] [--rounds 5]
 
 All three flip, rotate, shear, zoom and shift 48x48x1 pictures in batches of 128, in the same
 ranges, shuffled, with prefetch(2):
@@ -143,8 +143,8 @@ def hardware():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures here")
-    parser.add_argument("--pictures", type=int, default=8192)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--pictures", type=int, default=16384)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     result = {
         "hardware": hardware(),

@@ -1,4 +1,4 @@
-"""Random augmentation of faces: one matrix and one resampling for all that moves pixels.
+"""What random augmentation is asked for, and its draws; `augment_layer` carries them out.
 
 Every picture is flipped, rotated, sheared, zoomed and shifted, in this order and about its
 centre, which only the shift moves. The five steps are multiplied into one matrix, so that
@@ -14,12 +14,11 @@ import math
 import numbers
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
-from facezoo.backend import FILLS, affine_batch, check_pixels
 from facezoo.errors import RecipeError, unknown
 
+FILLS = ("nearest", "reflect", "constant")  # what lies beyond the edge
 COLUMNS = 11  # uniform numbers a picture: see Augmentation.from_uniform
 LIMITS = {"rotate": 180, "shear": 89, "zoom": 0.99, "shift": 1, "brightness": 1, "erase": 1}
 
@@ -107,47 +106,6 @@ class Augmentation:
         """
         return self.from_uniform(rng.random((n, COLUMNS), np.float32), height, width, np)
 
-    def apply(self, images, draws):
-        """Change a batch as drawn, on the active backend.
-
-        Args:
-            images: uint8 (n, height, width, channels), 0-255; ndarray or tensor.
-            draws: `Draws` for n pictures of this size.
-
-        Returns:
-            The backend's tensor, uint8 of the same shape.
-
-        Raises:
-            PixelError: pictures that are not uint8 with four axes.
-        """
-        check_pixels(images)
-        images = keras.ops.convert_to_tensor(images)
-        if draws.matrices is not None:
-            images = affine_batch(images, draws.matrices, self.fill)
-        if draws.gains is not None:
-            images = _brighten(images, keras.ops.convert_to_tensor(draws.gains))
-        if draws.boxes is not None:
-            images = _erase(images, keras.ops.convert_to_tensor(draws.boxes))
-        return images
-
-    def __call__(self, images, seed):
-        """Augment an array: uint8 (n, height, width, channels) -> ndarray of the same.
-
-        Args:
-            images: uint8 (n, height, width, channels), 0-255.
-            seed: int; the same seed gives the same pictures.
-
-        Raises:
-            PixelError: pictures that are not uint8 with four axes.
-        """
-        check_pixels(images)
-        draws = self.draw(*images.shape[:3], np.random.default_rng(seed))
-        return keras.ops.convert_to_numpy(self.apply(images, draws))
-
-    def layer(self, seed=0):
-        """Return a `RandomAugmentation` layer that does the same on the model's device."""
-        return RandomAugmentation(self, seed=seed)
-
     def to_dict(self):
         """Return the fields, ready for JSON."""
         return dataclasses.asdict(self)
@@ -216,48 +174,6 @@ def affine_matrices(mirror, rotate, shear, zoom, shift_x, shift_y, size, xp=np):
     return xp.stack([first, second], axis=1)
 
 
-@keras.saving.register_keras_serializable(package="facezoo")
-class RandomAugmentation(keras.layers.Layer):
-    """`Augmentation` as a layer: uint8 in, uint8 out, active only with `training=True`.
-
-    Args:
-        augmentation: `Augmentation`, or its `to_dict()`.
-        seed: of the layer's `seed_generator`; setting that generator's state draws again.
-        **kwargs: Keras' own, such as `name`.
-
-    Raises:
-        PixelError: pictures that are not uint8 with four axes.
-    """
-
-    def __init__(self, augmentation, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        if not isinstance(augmentation, Augmentation):
-            augmentation = Augmentation.from_dict(augmentation)
-        self.augmentation = augmentation
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, images, training=False):
-        """uint8 (batch, height, width, channels) -> the same shape, changed in training."""
-        check_pixels(images)
-        if not training:
-            return images
-        height, width = images.shape[1:3]
-        shape = (keras.ops.shape(images)[0], COLUMNS)
-        uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-        draws = self.augmentation.from_uniform(uniform, height, width, keras.ops)
-        return self.augmentation.apply(images, draws)
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self):
-        """Return what `from_config` needs."""
-        fields = self.augmentation.to_dict()
-        return {**super().get_config(), "augmentation": fields, "seed": self.seed}
-
-
 def _spread(uniform, limit):
     """Uniform in 0..1 -> uniform in -limit..limit."""
     return (2 * uniform - 1) * limit
@@ -274,24 +190,3 @@ def _boxes(pixels, sides, x, y, size, xp):
     left = xp.floor(x * (size[1] - width + 1))
     top = xp.floor(y * (size[0] - height + 1))
     return xp.stack([left, top, left + width, top + height], axis=-1)
-
-
-def _brighten(images, gains):
-    """uint8 (n, h, w, c) times float32 (n,), rounded and cut off at 255."""
-    grey = keras.ops.cast(images, "float32") * gains[:, None, None, None]
-    return keras.ops.cast(keras.ops.minimum(keras.ops.floor(grey + 0.5), 255.0), "uint8")
-
-
-def _erase(images, boxes):
-    """Fill boxes (n, 4) of uint8 (n, h, w, c) with each picture's mean colour."""
-    height, width = images.shape[1:3]
-    columns = keras.ops.arange(width, dtype="float32")[None, None, :, None]
-    rows = keras.ops.arange(height, dtype="float32")[None, :, None, None]
-    # two steps: TensorFlow's optimizer loses the new axes of a slice [:, i, None] of a stack
-    left, top, right, bottom = (boxes[:, i][:, None, None, None] for i in range(4))
-    across = keras.ops.logical_and(columns >= left, columns < right)
-    inside = keras.ops.logical_and(across, keras.ops.logical_and(rows >= top, rows < bottom))
-    # whole numbers: a sum of floats would depend on how threads share it
-    total = keras.ops.sum(keras.ops.cast(images, "int32"), axis=(1, 2), keepdims=True)
-    mean = (total + height * width // 2) // (height * width)
-    return keras.ops.where(inside, keras.ops.cast(mean, "uint8"), images)

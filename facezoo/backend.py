@@ -18,9 +18,8 @@ import platform
 import keras
 import numpy as np
 
+from facezoo.augment import FILLS
 from facezoo.errors import FacezooError, PixelError, unknown
-
-FILLS = ("nearest", "reflect", "constant")
 
 
 def affine_batch(images, matrices, fill="nearest"):
@@ -99,7 +98,7 @@ def enable_determinism():
 def jit_compile_default():
     """Return what to give `model.compile(jit_compile=...)`: False or "auto".
 
-    On processors XLA trains convolutions slower than TensorFlow's own kernels do: 0.57 to
+    On processors XLA trains convolutions slower than TensorFlow's own kernels do: 0.63 to
     0.91 of their rate on two cores in benchmarks of three networks.
     """
     on_gpu = any(not name.startswith("cpu") for name in devices())
@@ -181,7 +180,7 @@ def _tensorflow_kernel():
     """Return the compiled function; made once, so that every caller shares what is compiled.
 
     A pixel and its three neighbours are packed into one integer, so that each point costs
-    one look-up. ImageProjectiveTransformV3 takes 1.5 times as long.
+    one look-up. ImageProjectiveTransformV3 takes 2 to 3 times as much processor time.
     """
     import tensorflow as tf
 
@@ -199,10 +198,10 @@ def _tensorflow_kernel():
         # Flat, a neighbour is a step away. In the last column and row the step leads to
         # another line or picture, but its weight is 0 there: no point lies beyond.
         steps = 0, channels, width * channels, (width + 1) * channels
-        flat = tf.cast(tf.pad(tf.reshape(images, [-1]), [[0, steps[-1]]]), tf.int32)
-        packed = flat[: -steps[-1]]
+        flat = tf.pad(tf.reshape(images, [-1]), [[0, steps[-1]]])
+        packed = tf.cast(flat[: -steps[-1]], tf.int32)
         for i in (1, 2, 3):
-            neighbour = flat[steps[i] : steps[i] - steps[-1] or None]
+            neighbour = tf.cast(flat[steps[i] : steps[i] - steps[-1] or None], tf.int32)
             packed = tf.bitwise.bitwise_or(packed, tf.bitwise.left_shift(neighbour, 8 * i))
         left, top = tf.cast(x, tf.int32), tf.cast(y, tf.int32)  # none is negative
         packed = tf.reshape(packed, [-1, height * width, channels])
@@ -228,8 +227,8 @@ def _tensorflow_fold(place, size, fill):
     if fill == "constant":
         return tf.clip_by_value(place, -1.0, size) + 1.0
     if fill == "reflect":
-        place = tf.math.floormod(place + 0.5, 2.0 * size)
-        place = tf.minimum(place, 2.0 * size - place) - 0.5
+        place = place + 0.5 - 2 * size * tf.floor((place + 0.5) / (2 * size))  # 0..2 * size
+        place = tf.minimum(place, 2 * size - place) - 0.5
     return tf.clip_by_value(place, 0.0, size - 1.0)
 
 

@@ -60,7 +60,7 @@ def batch_rng(seed, epoch, batch):
 class ArrayBatches(keras.utils.PyDataset):
     """The batches of `epoch_batches` as arrays, for `fit` on any Keras backend.
 
-    Augmentation is left to a layer on the device (`Augmentation.layer`). The epoch advances
+    Augmentation is left to a layer on the device (`RandomAugmentation`). The epoch advances
     when Keras ends an epoch whose batches were all asked for: `fit` also ends epochs that it
     never began, and looks at a first batch to build the model; these do not count.
     Pass `fit(..., shuffle=False)`: Keras would mix the batches by Python's generator.

@@ -5,6 +5,7 @@ line that says what was got, what was expected and what to do.
 """
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -44,16 +45,43 @@ DEMO = "synthetic-lenet5-expression"
 UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-):
-    if version:
+def _print_version(wanted: bool):
+    if wanted:
         print(f"facezoo {__version__}")
         raise typer.Exit
 
 
-@app.command()
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+):
+    """Hold the options of `facezoo` itself."""
+
+
+def _command(function):
+    """Register a command; Typer would swallow Ctrl-C and what is said about going on."""
+
+    @functools.wraps(function)
+    def run(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except KeyboardInterrupt as error:
+            raise _interrupted(error) from None
+
+    return app.command()(run)
+
+
+def _interrupted(error):
+    notes = getattr(error, "__notes__", ())
+    return FacezooError(" ".join(["Interrupted; nothing is left half-written.", *notes]))
+
+
+@_command
 def datasets(as_json: Json = False):
     """List the data sets: what they tell, how they are divided, which are prepared."""
     from facezoo.datasets import get_spec, list_datasets
@@ -81,7 +109,7 @@ def datasets(as_json: Json = False):
     _print_rows(rows, as_json, hide=("page",))
 
 
-@app.command()
+@_command
 def models(as_json: Json = False):
     """List the networks that `build_<name>` makes."""
     from facezoo.models import get_builder, list_models
@@ -95,7 +123,7 @@ def models(as_json: Json = False):
     _print_rows(rows, as_json)
 
 
-@app.command()
+@_command
 def recipes(as_json: Json = False):
     """List the recipes; --json prints them whole."""
     from facezoo.recipes import get_recipe, list_recipes
@@ -118,7 +146,7 @@ def recipes(as_json: Json = False):
     _print_rows(rows, as_json)
 
 
-@app.command()
+@_command
 def prepare(
     name: Annotated[str, typer.Argument(help="Data set, see `facezoo datasets`.")],
     path: Annotated[Path | None, typer.Argument(help="Archive or folder as downloaded.")] = None,
@@ -158,7 +186,7 @@ def prepare(
         )
 
 
-@app.command()
+@_command
 def train(
     recipe: Annotated[
         str | None, typer.Argument(help="Recipe by name, or a .json file of one.")
@@ -204,7 +232,7 @@ def train(
     )
 
 
-@app.command()
+@_command
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     dataset: Annotated[str | None, typer.Option(help="Another data set to test on.")] = None,
@@ -223,7 +251,7 @@ def evaluate(
         print(report.to_markdown(title=str(run)))
 
 
-@app.command()
+@_command
 def demo(
     runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
 ):
@@ -382,9 +410,8 @@ def main():
         _refuse(f"{error.format_message()} See: {command} --help")
     except FacezooError as error:
         _refuse(str(error))
-    except (KeyboardInterrupt, typer.Abort) as error:
-        notes = getattr(error, "__notes__", ())
-        _refuse(" ".join(["Interrupted; nothing is left half-written.", *notes]))
+    except KeyboardInterrupt as error:
+        _refuse(str(_interrupted(error)))
     except ModuleNotFoundError as error:
         _refuse(_missing(error))
     except BrokenPipeError:  # `facezoo recipes | head`

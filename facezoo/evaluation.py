@@ -15,6 +15,7 @@ from facezoo.datasets import Split, load_dataset
 from facezoo.datasets.audit import exact_copies
 from facezoo.errors import LabelSetMismatch, ProtocolError, RunError
 from facezoo.labels import LabelSet, remap
+from facezoo.models import get_builder
 from facezoo.report import Report, evaluate_predictions, markdown_table, pool
 from facezoo.runs import RunFolder
 
@@ -74,10 +75,11 @@ def load_run(run):
             f"Got {str(run.path)!r}, which holds no model.keras; expected a finished run. Go on "
             f"with: facezoo train --resume {run.path}"
         )
+    get_builder(run.recipe.builder)  # Keras finds a network's own layers once imported
     try:
         return keras.models.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises anything on a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise RunError(
             f"Got {str(path)!r}, which cannot be loaded ({reason}); expected a whole Keras file. "
             f"Delete it and run: facezoo train --resume {run.path}"

@@ -76,7 +76,28 @@ POSE = LabelSet("pose", ("left", "right", "straight", "up"))  # CMU Face Images'
 EYES = LabelSet("eyes", ("open", "sunglasses"))
 CMU_PEOPLE = LabelSet(  # CMU Face Images' user ids
     "identity",
-    ["an2i", "at33", "boland", "bpm", "ch4f", "cheyer", "choon", "danieln", "glickman", "karyadi", "kawamura", "kk49", "megak", "mitchell", "night", "phoebe", "saavik", "steffi", "sz24", "tammo"],
+    [
+        "an2i",
+        "at33",
+        "boland",
+        "bpm",
+        "ch4f",
+        "cheyer",
+        "choon",
+        "danieln",
+        "glickman",
+        "karyadi",
+        "kawamura",
+        "kk49",
+        "megak",
+        "mitchell",
+        "night",
+        "phoebe",
+        "saavik",
+        "steffi",
+        "sz24",
+        "tammo",
+    ],
 )
 
 SYNONYMS = {

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from facezoo.augment import Draws
+from facezoo.augment_layer import apply
 from facezoo.batches import batch_rng, epoch_batches
 
 _PREFETCH = 2  # batches waiting; more only costs memory
@@ -98,13 +99,13 @@ def _draw_specs(augmentation, split, size):
 
 
 def _apply(augmentation, images, draws):
-    """`augmentation.apply` within tf.data, also when Keras runs on another backend."""
+    """`apply` within tf.data, also when Keras runs on another backend."""
     if keras.backend.backend() == "tensorflow":
-        return augmentation.apply(images, draws)
+        return apply(augmentation, images, draws)
 
     def outside(images, *values):
         drawn = Draws(**dict(zip(used, values, strict=True)))
-        return keras.ops.convert_to_numpy(augmentation.apply(images, drawn))
+        return keras.ops.convert_to_numpy(apply(augmentation, images, drawn))
 
     used = {name: value for name, value in draws._asdict().items() if value is not None}
     out = tf.numpy_function(outside, [images, *used.values()], tf.uint8, stateful=False)

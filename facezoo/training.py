@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from facezoo import backend
+from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
 from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
 from facezoo.datasets import Split, load_dataset
@@ -235,7 +236,7 @@ def _compiled(inner, recipe, split):
     model = inner
     if recipe.augmentation is not None and keras.backend.backend() != "tensorflow":
         pixels = pixel_input(inner.input_shape[1:])
-        model = PixelModel(pixels, inner(recipe.augmentation.layer(seed=recipe.seed)(pixels)))
+        model = PixelModel(pixels, inner(RandomAugmentation(recipe.augmentation)(pixels)))
     if split.labels.ndim == 1:
         loss = keras.losses.SparseCategoricalCrossentropy()
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from facezoo.augment import Augmentation, RandomAugmentation, affine_matrices
-from facezoo.backend import FILLS, affine_batch, devices, jit_compile_default, set_seeds, versions
+from facezoo.augment import FILLS, Augmentation, affine_matrices
+from facezoo.augment_layer import RandomAugmentation, augmented
+from facezoo.backend import affine_batch, devices, jit_compile_default, set_seeds, versions
 from facezoo.errors import FacezooError, PixelError, RecipeError, UnknownName
 
 SCIPY_MODES = {"nearest": "nearest", "reflect": "reflect", "constant": "grid-constant"}
@@ -74,12 +75,12 @@ def test_the_identity_keeps_every_byte(fill):
 
 def test_zero_ranges_change_nothing():
     images = pictures()
-    assert (Augmentation()(images, seed=3) == images).all()
+    assert (augmented(images, Augmentation(), seed=3) == images).all()
 
 
 def test_flip_mirrors_some_pictures_and_keeps_the_others():
     images = pictures(n=64)
-    out = Augmentation(flip=True)(images, seed=0)
+    out = augmented(images, Augmentation(flip=True), seed=0)
     kept = (out == images).all(axis=(1, 2, 3))
     mirrored = (out == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (kept ^ mirrored).all()
@@ -148,7 +149,7 @@ def test_kernels_agree_with_scipy_to_one_grey_level(fill, channels):
 
 def test_every_picture_has_its_own_matrix():
     images = np.repeat(pictures(n=1), 5, axis=0)
-    out = Augmentation(rotate=40)(images, seed=0)
+    out = augmented(images, Augmentation(rotate=40), seed=0)
     assert len({picture.tobytes() for picture in out}) == 5
 
 
@@ -181,14 +182,14 @@ def test_a_field_does_not_change_the_draws_of_another():
 
 def test_brightness_scales_and_saturates():
     images = np.full((200, 4, 4, 1), 200, np.uint8)
-    out = Augmentation(brightness=0.5)(images, seed=0)
+    out = augmented(images, Augmentation(brightness=0.5), seed=0)
     assert (out == out[:, :1, :1]).all()
     assert 100 <= out.min() < 110 and out.max() == 255
 
 
 def test_erase_covers_one_box_with_the_mean():
     images = pictures(n=40, height=30, width=30, channels=3)
-    out = Augmentation(erase=0.3)(images, seed=1)
+    out = augmented(images, Augmentation(erase=0.3), seed=1)
     changed = (out != images).any(axis=-1)
     assert 0 < changed.mean(axis=(1, 2)).max() <= 0.3
     for picture, original, mask in zip(out, images, changed, strict=True):
@@ -198,10 +199,10 @@ def test_erase_covers_one_box_with_the_mean():
 
 def test_equal_seeds_give_equal_pictures_and_others_do_not():
     images = pictures()
-    first = EVERYTHING(images, seed=5)
+    first = augmented(images, EVERYTHING, seed=5)
     assert first.shape == images.shape and first.dtype == np.uint8
-    assert (first == EVERYTHING(images, seed=5)).all()
-    assert (first != EVERYTHING(images, seed=6)).any()
+    assert (first == augmented(images, EVERYTHING, seed=5)).all()
+    assert (first != augmented(images, EVERYTHING, seed=6)).any()
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_dictionaries_round_trip_and_misspelt_fields_are_named():
 @pytest.mark.parametrize("bad", [np.zeros((2, 8, 8, 1), np.float32), np.zeros((8, 8, 1), np.uint8)])
 def test_other_pixels_are_refused(bad):
     with pytest.raises(PixelError, match="uint8"):
-        EVERYTHING(bad, seed=0)
+        augmented(bad, EVERYTHING, seed=0)
 
 
 def test_an_unknown_fill_is_refused_by_the_kernel():
@@ -243,7 +244,7 @@ def test_an_unknown_fill_is_refused_by_the_kernel():
 
 def test_the_layer_is_active_only_in_training():
     images = pictures()
-    layer = EVERYTHING.layer(seed=1)
+    layer = RandomAugmentation(EVERYTHING, seed=1)
     assert (call_layer(layer, images) == images).all()
     assert (call_layer(layer, images, training=False) == images).all()
     changed = call_layer(layer, images, training=True)
@@ -253,13 +254,15 @@ def test_the_layer_is_active_only_in_training():
 
 def test_the_layer_draws_anew_and_repeats_when_seeded_again():
     images = pictures()
-    layer = EVERYTHING.layer(seed=1)
+    layer = RandomAugmentation(EVERYTHING, seed=1)
     start = keras.ops.convert_to_numpy(layer.seed_generator.state + 0)
     first = call_layer(layer, images, training=True)
     assert (first != call_layer(layer, images, training=True)).any()
     layer.seed_generator.state.assign(start)
     assert (first == call_layer(layer, images, training=True)).all()
-    assert (first != call_layer(EVERYTHING.layer(seed=2), images, training=True)).any()
+    assert (
+        first != call_layer(RandomAugmentation(EVERYTHING, seed=2), images, training=True)
+    ).any()
 
 
 def test_the_layer_composes_as_the_numpy_path_does():
@@ -271,7 +274,7 @@ def test_the_layer_composes_as_the_numpy_path_does():
 
 
 def test_the_layer_round_trips_through_its_configuration():
-    layer = EVERYTHING.layer(seed=4)
+    layer = RandomAugmentation(EVERYTHING, seed=4)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert isinstance(again, RandomAugmentation)
     assert again.augmentation == EVERYTHING and again.seed == 4
@@ -282,7 +285,9 @@ def test_the_layer_round_trips_through_its_configuration():
 def test_a_model_trains_through_the_layer_and_reloads(tmp_path):
     set_seeds(0)
     pixels = keras.Input((20, 24, 1), dtype="uint8")
-    moved = Augmentation(flip=True, rotate=10, brightness=0.1, erase=0.1).layer()(pixels)
+    moved = RandomAugmentation(Augmentation(flip=True, rotate=10, brightness=0.1, erase=0.1))(
+        pixels
+    )
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(moved))
     model = keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(x))
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=jit_compile_default())

@@ -61,15 +61,12 @@ def test_classes_change_the_face_and_leave_the_rest_of_the_picture():
 
 
 def test_left_is_right_in_a_mirror():
-    faces = {
-        pose: np.mean(
-            [draw_face(expression="neutral", pose=pose, person=i, seed=i) for i in range(40)],
-            axis=0,
-        )
-        for pose in ("left", "right")
-    }  # over people, light and background are as often on one side as on the other
-    mirrored = difference(faces["left"], faces["right"][:, ::-1])
-    assert mirrored < 0.5 * difference(faces["left"], faces["right"])
+    def mean(pose):
+        faces = (draw_face(expression="neutral", pose=pose, person=i, seed=i) for i in range(40))
+        return np.mean([face[:, :, 0] for face in faces], axis=0)
+
+    turned = mean("left") - mean("right")  # the scenes are the same and cancel out
+    assert np.corrcoef(turned.ravel(), -turned[:, ::-1].ravel())[0, 1] > 0.85
 
 
 def test_left_turns_the_face_to_the_left_of_the_picture_and_up_lifts_it():
@@ -86,7 +83,7 @@ def test_left_turns_the_face_to_the_left_of_the_picture_and_up_lifts_it():
         return np.average(rows, weights=weights), np.average(columns, weights=weights)
 
     (row, column), left, right, up = map(centre, ("straight", "left", "right", "up"))
-    assert left[1] + 5 < column < right[1] - 5
+    assert left[1] + 3 < column < right[1] - 3
     assert up[0] + 2 < row
 
 
@@ -193,12 +190,12 @@ def test_defaults_are_one_of_each_combination():
 
 
 def test_a_linear_model_learns_something_but_does_not_solve_expression():
-    images, table = draw_dataset(people=50, size=32)
+    images, table = draw_dataset(people=32, size=24)
     pixels = images.reshape(len(images), -1).astype(np.float32)
     labels = EXPRESSION_7.encode(table.expression)
-    known = (table.subject < "person-040").to_numpy()
+    known = (table.subject < "person-024").to_numpy()
     scaler = StandardScaler().fit(pixels[known])
-    model = LogisticRegression(C=0.001, max_iter=100)
+    model = LogisticRegression(C=0.001, max_iter=100, tol=0.01)
     model.fit(scaler.transform(pixels[known]), labels[known])
     accuracy = model.score(scaler.transform(pixels[~known]), labels[~known])
     assert 0.18 < accuracy < 0.5  # chance is 0.14

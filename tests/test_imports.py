@@ -11,14 +11,12 @@ import facezoo
 
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
-    {"errors", "labels", "version"},
-    {"pictures"},
+    {"errors", "version"},
+    {"labels", "augment", "pictures"},
     {"backend", "datasets", "models"},
-    {"augment", "batches"},
-    {"augment_layer", "pipeline", "recipes"},
-    {"report", "runs"},
-    {"plots", "callbacks"},
-    {"evaluation"},
+    {"augment_layer", "batches", "recipes", "report"},
+    {"pipeline", "runs", "plots"},
+    {"callbacks", "evaluation"},
     {"training"},
     {"cli"},
     {"__main__", "__init__"},

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from facezoo.augment import Augmentation
+from facezoo.augment_layer import apply
 from facezoo.batches import ArrayBatches, batch_rng, epoch_batches
 from facezoo.datasets.base import Pictures, Split
 from facezoo.errors import FacezooError, RecipeError
@@ -191,7 +192,7 @@ def test_the_pipeline_augments_as_the_call_does(make_pipeline):
     split = noisy_split(16)
     (images, _), _ = epochs(make_pipeline(split, 8, augmentation=STRONG, seed=9))[0]
     draws = STRONG.draw(8, 8, 8, batch_rng(9, 0, 0))
-    expected = keras.ops.convert_to_numpy(STRONG.apply(split.images[:8], draws))
+    expected = keras.ops.convert_to_numpy(apply(STRONG, split.images[:8], draws))
     assert (images == expected).all()
 
 
