@@ -1,10 +1,12 @@
 """Study A's tasks under three protocols, five seeds each, beside nearest neighbours.
 
-    python benchmarks/cmu.py            # trains what is missing; about 40 minutes on two cores
+    python benchmarks/cmu.py            # trains what is missing; about an hour on one core
     python benchmarks/cmu.py --render   # writes the table of results/cmu.json to the README
 
 Needs `facezoo prepare cmu_faces PATH`. Every cell is `facezoo train RECIPE --seeds 5` under
-that protocol; a cell that is done is not run again, so a killed run goes on.
+that protocol. A cell that is done or begun is passed over, so that a stopped run goes on and
+two processes share the work (with OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 each, on two
+cores). An empty file under --runs is a cell that was killed: delete it to run it again.
 """
 
 import argparse
@@ -110,26 +112,58 @@ def render():
     readme.write_text(before + BEGIN + shown + END + after, "utf-8")
 
 
+def cells():
+    """Return (task, protocol) of every cell, the honest ones first."""
+    return [(task, protocols(task)[column]) for column in range(3) for task in TASKS]
+
+
+def train_missing(folder):
+    """Train what no other process of this benchmark has begun; a row a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for task, protocol in cells():
+        place = folder / f"{task}-{protocol}.json"
+        try:
+            place.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        try:
+            row, run = cell(task, protocol, folder)
+        except BaseException:
+            place.unlink()
+            raise
+        place.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
+        print(f"{task:11} {row['protocol']:28} {_cell(row)}  {run.path}", flush=True)
+
+
+def gather(folder):
+    """Join the rows to results/cmu.json; say which are missing."""
+    texts = {c: folder / f"{c[0]}-{c[1]}.json" for c in cells()}
+    done = {c: json.loads(p.read_text("utf-8")) for c, p in texts.items() if _whole(p)}
+    missing = [" ".join(c) for c in cells() if c not in done]
+    if missing:
+        print("not there yet:", ", ".join(missing))
+        return
+    last = max((found["environment"] for found in done.values()), key=lambda e: e["date"])
+    results = {"environment": last, "rows": [found["row"] for found in done.values()]}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    render()
+
+
+def _whole(path):
+    return path.exists() and path.stat().st_size > 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--render", action="store_true", help="only write the README's table")
     parser.add_argument("--runs", default="runs/benchmark-cmu", type=Path)
     options = parser.parse_args()
-    results = {"environment": environment(), "rows": []}
-    if RESULTS.exists():
-        results = json.loads(RESULTS.read_text("utf-8"))
-    done = {(row["task"], row["protocol"].partition("/")[2]) for row in results["rows"]}
-    for task in () if options.render else TASKS:
-        for protocol in protocols(task):
-            if (task, protocol) in done:
-                continue
-            row, run = cell(task, protocol, options.runs)
-            print(f"{task:11} {row['protocol']:28} {_cell(row)}  {run.path}", flush=True)
-            results["rows"].append(row)
-            results["environment"] = environment()
-            RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    render()
+    if options.render:
+        render()
+        return
+    train_missing(options.runs)
+    gather(options.runs)
 
 
 if __name__ == "__main__":

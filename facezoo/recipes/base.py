@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from facezoo.augment import Augmentation
-from facezoo.datasets import DATASETS, get_spec
+from facezoo.datasets import check_name, get_spec
 from facezoo.errors import FacezooError, RecipeError, unknown
 from facezoo.models import BUILDERS
 
@@ -133,8 +133,7 @@ class Recipe:
     def __post_init__(self):
         if self.builder not in BUILDERS:
             raise unknown("builder", self.builder, BUILDERS)
-        if self.dataset not in DATASETS:
-            raise unknown("data set", self.dataset, DATASETS)
+        check_name(self.dataset)
         for field, kind in (("builder_args", dict), ("optimizer_args", dict), ("name", str)):
             if not isinstance(getattr(self, field), kind):
                 raise RecipeError(
