@@ -148,19 +148,32 @@ def recipes(as_json: Json = False):
 
 @_command
 def prepare(
-    name: Annotated[str, typer.Argument(help="Data set, see `facezoo datasets`.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Data set, see `facezoo datasets`; folder:mine keeps one of yours."),
+    ],
     path: Annotated[Path | None, typer.Argument(help="Archive or folder as downloaded.")] = None,
     scale: Annotated[int | None, typer.Option(help="cmu_faces: 1, 2 or 4.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side.")] = None,
     channels: Annotated[int | None, typer.Option(help="1 gray, 3 RGB.")] = None,
     people: Annotated[int | None, typer.Option(help="synthetic: people to draw.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="expw: added on every side, as a fraction of the box.")
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(help="expw: leave out faces found with less, 0 to 100.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="affectnet: whose label counts, csv or folder.")
+    ] = None,
     as_json: Json = False,
 ):
     """Read an official archive once and keep it in a form that is read at memory speed."""
     from facezoo.datasets.prepare import prepare as prepare_dataset
-    from facezoo.datasets.store import datasets_folder
+    from facezoo.datasets.store import set_folder
 
     given = {"scale": scale, "size": size, "channels": channels, "people": people}
+    given |= {"margin": margin, "min_confidence": min_confidence, "label": label}
     options = {key: value for key, value in given.items() if value is not None}
     with _progress() as bar:
         task = bar.add_task(f"reading {path or name}", total=None)
@@ -172,9 +185,11 @@ def prepare(
     if as_json:
         _print_rows([info], as_json)
         return
-    folder = datasets_folder() / name
+    folder = set_folder(name)
     height, width, channels = info["picture_shape"]
     out.print(f"{info['pictures']:,} pictures of {width}x{height}x{channels} lie in {folder}")
+    for line in info["notes"]:
+        out.print(f"Note: {line}.")
     for line in info["differences"]:
         out.print(f"differs from the published count: {line}")
     rejected = info["rejected"]

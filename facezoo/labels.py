@@ -71,6 +71,15 @@ EXPRESSION_8 = LabelSet(
     "expression-8",
     ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"),
 )  # the order of fer2013new.csv (FER+)
+EXPRESSION_6 = LabelSet("expression-6", EXPRESSION_7.classes[:6])  # what CK+ and FER2013 share
+CKPLUS_EXPRESSION = LabelSet(
+    "ckplus-expression",
+    ("angry", "contempt", "disgust", "fear", "happy", "sad", "surprise"),
+)  # the order of CK+48's folders; it has no neutral one
+AFFECTNET_EXPRESSION = LabelSet(
+    "affectnet-expression",
+    ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"),
+)  # the codes of AffectNet's annotation files
 CMU_EXPRESSION = LabelSet("cmu-expression", ("neutral", "happy", "sad", "angry"))
 POSE = LabelSet("pose", ("left", "right", "straight", "up"))  # CMU Face Images' four
 EYES = LabelSet("eyes", ("open", "sunglasses"))

@@ -3,39 +3,66 @@
 A file a data set; each states its `SPEC`. They are imported when first asked for.
 """
 
+import dataclasses
 import functools
 import importlib
+import re
 
 import numpy as np
 
 from facezoo.datasets.base import FaceDataset, Pictures, Split
 from facezoo.datasets.spec import SplitRequest
-from facezoo.datasets.store import PreparedSet
-from facezoo.errors import DatasetNotFound, ProtocolError, unknown
+from facezoo.datasets.store import PreparedSet, datasets_folder
+from facezoo.errors import DatasetNotFound, ProtocolError, UnknownName, unknown
 
 DATASETS = {
+    "affectnet": "facezoo.datasets.affectnet",
+    "ckplus": "facezoo.datasets.ckplus",
     "cmu_faces": "facezoo.datasets.cmu_faces",
+    "expw": "facezoo.datasets.expw",
+    "fer2013": "facezoo.datasets.fer2013",
+    "ferplus": "facezoo.datasets.ferplus",
+    "fer2013plus_cleaned": "facezoo.datasets.fer2013plus_cleaned",
+    "folder": "facezoo.datasets.folder",
     "synthetic": "facezoo.datasets.synthetic",
 }
 
 
 def list_datasets():
-    """Return the names of all data sets, prepared or not."""
-    return sorted(DATASETS)
+    """Return the names of all data sets, and of those prepared under names of one's own."""
+    own = [path.name.replace("@", ":", 1) for path in datasets_folder().glob("[!.]*@*")]
+    return sorted([*DATASETS, *(name for name in own if name.partition(":")[0] in DATASETS)])
+
+
+def check_name(name):
+    """Raise `UnknownName` unless `name` is a data set's, or "<data set>:<own name>"."""
+    family, colon, own = str(name).partition(":")
+    if family not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    if colon and not re.fullmatch(r"[\w-]+", own):
+        raise UnknownName(
+            f"Got {own!r} as a name of your own for {family!r}; expected letters, digits, - and _ "
+            f"alone. Write such as {family}:mine."
+        )
 
 
 def get_spec(name):
-    """Return the `DatasetSpec` of a data set; `UnknownName` lists those that exist."""
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
-    return importlib.import_module(DATASETS[name]).SPEC
+    """Return the `DatasetSpec` of a data set; `UnknownName` lists those that exist.
+
+    "folder:mine" gives that of "folder" under this name.
+    """
+    check_name(name)
+    family, colon, _ = name.partition(":")
+    spec = importlib.import_module(DATASETS[family]).SPEC
+    return dataclasses.replace(spec, name=name, in_memory=None) if colon else spec
 
 
 def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=None):
     """Load a prepared data set, divided by a protocol.
 
     Args:
-        name: such as "cmu_faces"; "synthetic" needs no preparation.
+        name: such as "cmu_faces", or "folder:mine" as it was prepared; "synthetic" needs
+            no preparation.
         target: what to tell, such as "pose"; None for the set's first.
         protocol: how to divide, such as "random80" or "cmu_faces/random80"; None for the
             set's first.
@@ -58,6 +85,8 @@ def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=No
         ('synthetic/people', ('left', 'right', 'straight', 'up'))
     """
     spec = get_spec(name)
+    if spec.adapt is not None:
+        spec = _adapted(spec, _prepared(spec, root))
     target_name, target = _target(spec, target)
     protocol_name, rule = _protocol(spec, protocol)
     images, columns, whole_table, fingerprint = _source(spec, root)
@@ -85,7 +114,7 @@ def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=No
         train=split("train"),
         validation=split("validation"),
         test=split("test"),
-        note=rule.note,
+        note="; ".join(filter(None, (rule.note, roles.note))),
         fingerprint=fingerprint,
     )
 
@@ -118,16 +147,30 @@ def _protocol(spec, name):
     return short, spec.protocols[short]
 
 
+def _prepared(spec, root):
+    try:
+        return PreparedSet(spec.name, root)
+    except DatasetNotFound as error:
+        path = " PATH" if spec.needs_archive else ""
+        official = spec.page and spec.needs_archive
+        todo = f"Download it from {spec.page} ({spec.license}) and run" if official else "Run"
+        raise DatasetNotFound(f"{error} {todo}: facezoo prepare {spec.name}{path}") from None
+
+
+def _adapted(spec, prepared):
+    try:
+        return spec.adapt(spec, prepared.info)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise prepared.damaged(f"dataset.json without {error}") from None
+
+
 def _source(spec, root):
     """Return (images, function of columns, function of the whole table, fingerprint)."""
     try:
-        prepared = PreparedSet(spec.name, root)
-    except DatasetNotFound as error:
+        prepared = _prepared(spec, root)
+    except DatasetNotFound:
         if spec.in_memory is None:
-            raise DatasetNotFound(
-                f"{error} Download it from {spec.page} ({spec.license}) and run: "
-                f"facezoo prepare {spec.name} PATH"
-            ) from None
+            raise
         images, table = spec.in_memory()
         return images, lambda names: table[list(names)], lambda: table, "drawn"
     whole_table = functools.cache(prepared.table)

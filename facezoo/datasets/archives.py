@@ -1,11 +1,14 @@
-"""Safe reading of what people download: a zip, a tar (also compressed), or a folder.
+"""Safe reading of what people download: a zip, a tar (also compressed), a folder, a CSV.
 
 Nothing is ever unpacked to disk: members are read one by one into memory, each up to a
 limit that does not trust the archive's own headers. An archive with a member that would
 leave its folder, or a link, is refused whole before anything is read from it.
 """
 
+import csv
 import hashlib
+import io
+import lzma
 import os
 import tarfile
 import zipfile
@@ -17,6 +20,16 @@ from facezoo.errors import ArchiveError, DatasetNotFound, PictureError
 
 MAX_MEMBER = 64 * 2**20  # bytes of one picture or small text; readers of CSVs stream
 MAX_MEMBERS = 3_000_000
+MAX_LINE = 2**17  # characters of a CSV's line: a row of fer2013.csv has 9,300 at most
+DAMAGED = (  # what the standard library raises over broken archives
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    tarfile.TarError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
 
 
 class Archive:
@@ -25,7 +38,8 @@ class Archive:
     Use as a context manager. Paths are relative, with forward slashes.
 
     Args:
-        path: a .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz file or a folder.
+        path: a .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz file, a folder, or a plain
+            .csv file, which is then the only member.
 
     Raises:
         DatasetNotFound: nothing lies at `path`.
@@ -54,10 +68,12 @@ class Archive:
             return "zip", self._zip_members()
         if _is_tar(self.path):
             return "tar", self._tar_members()
+        if self.path.suffix.lower() == ".csv":
+            return "file", {self.path.name: self.path}
         raise ArchiveError(
-            f"Got {self.path.name!r} ({self.path.stat().st_size:,} bytes), which is no zip, tar "
-            "or folder; expected the archive as downloaded. Download it again, or pass the folder "
-            "it was unpacked to."
+            f"Got {self.path.name!r} ({self.path.stat().st_size:,} bytes), which is no zip, tar, "
+            "folder or .csv; expected the archive as downloaded. Download it again, or pass the "
+            "folder it was unpacked to."
         )
 
     def __enter__(self):
@@ -96,7 +112,7 @@ class Archive:
         try:
             with self.open(name) as stream:
                 data = stream.read(limit + 1)
-        except (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, OSError) as error:
+        except DAMAGED as error:
             raise PictureError(f"unreadable ({error})") from None
         if len(data) > limit:
             raise PictureError(f"more than {limit:,} bytes unpacked")
@@ -110,6 +126,31 @@ class Archive:
         if self.kind == "tar":
             return self._handle.extractfile(member)
         return open(member, "rb")
+
+    def csv_rows(self, name, required):
+        """Yield `(number, {column: text})` of every row of a CSV member, row 0 first.
+
+        Only a line is in memory at a time. Names of columns are stripped and lower case;
+        a BOM, CRLF, quotes and blank lines are fine. A row that is too short or too long
+        comes as `(number, reason)`, so that the numbers of the others stay right.
+
+        Raises:
+            ArchiveError: a column of `required` is missing, or the member is damaged.
+        """
+        try:
+            with io.TextIOWrapper(self.open(name), "utf-8-sig", errors="replace") as text:
+                lines = _lines(text)
+                header = [c.strip().lower() for c in _fields(next(lines, "") or "")]
+                if missing := [column for column in required if column not in header]:
+                    raise ArchiveError(
+                        f"Got {name!r} with the columns {', '.join(header) or '(none)'}; expected "
+                        f"{', '.join(required)}, and {missing[0]} is missing. Pass the file as "
+                        "downloaded."
+                    )
+                for number, line in enumerate(lines):
+                    yield number, _row(header, line)
+        except DAMAGED as error:
+            raise self._damaged(error) from None
 
     def source(self):
         """Return `{"name", "kind", "bytes", "sha256"}`: what a prepared set was made from.
@@ -142,14 +183,16 @@ class Archive:
                 path = Path(folder, file)
                 if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
                     raise self._unsafe(str(path.relative_to(self.path)), "a link out of the folder")
-                members[path.relative_to(self.path).as_posix()] = path
+                name = path.relative_to(self.path).as_posix()
+                # a name that is no UTF-8 could not be written to table.csv
+                members[name.encode("utf-8", "backslashreplace").decode()] = path
         return members
 
     def _zip_members(self):
         try:
             self._handle = zipfile.ZipFile(self.path)
             infos = self._handle.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (*DAMAGED, ValueError) as error:
             raise self._damaged(error) from None
         members = {}
         for info in infos[: MAX_MEMBERS + 1]:
@@ -177,7 +220,7 @@ class Archive:
                     members[str(PurePosixPath(member.name))] = member
                 if len(members) > MAX_MEMBERS:
                     break
-        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        except DAMAGED as error:
             raise self._damaged(error) from None
         return self._limited(members)
 
@@ -210,5 +253,31 @@ class Archive:
 def _is_tar(path):
     try:
         return tarfile.is_tarfile(path)
-    except (OSError, EOFError, zlib.error):
+    except DAMAGED:
         return False
+
+
+def _lines(text):
+    """Yield the lines that are not blank; None for one longer than `MAX_LINE`."""
+    while line := text.readline(MAX_LINE):
+        part = line
+        while len(part) == MAX_LINE and not part.endswith("\n"):
+            line, part = None, text.readline(MAX_LINE)
+        if line is None or line.strip():
+            yield line
+
+
+def _fields(line):
+    if '"' in line:
+        return next(csv.reader([line]))
+    return line.rstrip("\n").split(",")  # 17 times as fast as the reader on rows of pixels
+
+
+def _row(header, line):
+    """A line -> `{column: text}`, or the reason why not."""
+    if line is None:
+        return f"a line of more than {MAX_LINE:,} characters"
+    fields = _fields(line)
+    if len(fields) != len(header):
+        return f"{len(fields)} columns, not {len(header)}"
+    return dict(zip(header, fields, strict=True))

@@ -13,7 +13,7 @@ import os
 
 from facezoo.datasets import get_spec
 from facezoo.datasets.archives import Archive
-from facezoo.datasets.spec import Rejected
+from facezoo.datasets.spec import Note, Rejected
 from facezoo.datasets.store import writing
 from facezoo.errors import ArchiveError, PictureError, unknown
 
@@ -24,7 +24,8 @@ def prepare(name, path=None, *, root=None, progress=None, **options):
     """Read the archive of a data set and write its prepared form.
 
     Args:
-        name: data set, as `list_datasets` gives it.
+        name: data set, as `list_datasets` gives it; "folder:mine" (a data set, a colon and
+            a name of one's own) keeps another preparation of it under that name.
         path: the archive as downloaded, or the folder it was unpacked to.
         root: folder of prepared sets; None for `$FACEZOO_HOME/datasets`.
         progress: optional function called with the number of files seen so far and the
@@ -45,9 +46,10 @@ def prepare(name, path=None, *, root=None, progress=None, **options):
     shape = spec.picture_shape(settings)
     if path is None:
         if spec.needs_archive:
+            todo = f"Download it from {spec.page} and run" if spec.page else "Run"
             raise ArchiveError(
-                f"Got no archive for {name!r}; expected its path. Download it from {spec.page} "
-                f"and run: facezoo prepare {name} PATH"
+                f"Got no archive for {name!r}; expected its path. {todo}: "
+                f"facezoo prepare {name} PATH"
             )
         return _write(spec, None, settings, shape, root, progress)
     if not spec.needs_archive:
@@ -63,38 +65,50 @@ def _settings(spec, options):
     for option in options:
         if option not in spec.options:
             raise unknown(f"option of {spec.name!r}", option, spec.options or ["(none)"])
-    return {**spec.options, **options}
+    paths = {k: os.fspath(v) for k, v in options.items() if isinstance(v, os.PathLike)}
+    return {**spec.options, **options, **paths}  # all of it goes into dataset.json
 
 
 def _write(spec, archive, settings, shape, root, progress):
     total = len(archive.names) if archive is not None else None
+    facts = spec.survey(archive, settings) if spec.survey is not None else {}
+    if spec.adapt is not None:
+        spec = spec.adapt(spec, facts)
+    notes = []
+    crossed = {key: collections.Counter() for key in spec.expected if "/" in key}
     with writing(spec.name, shape, spec.columns, root) as writer:
         seen = 0
         for found in _decoded(spec.read(archive, settings)):
             for row, picture in found:
-                if isinstance(picture, Rejected):
+                if isinstance(picture, Note):
+                    notes.append(picture.text)
+                elif isinstance(picture, Rejected):
                     writer.reject(picture.file, picture.reason)
                 else:
                     writer.add(picture, row)
+                    for key, counter in crossed.items():
+                        counter["/".join(str(row[column]) for column in key.split("/"))] += 1
             seen += len(found)
             if progress is not None:
-                progress(seen, total)
+                progress(seen, total if total and seen <= total else None)  # a CSV: one file
         if writer.count == 0:
             raise _nothing_found(spec, archive, writer)
         return writer.finish(
             {
+                **facts,
                 "name": spec.name,
                 "options": settings,
                 "source": archive.source() if archive is not None else None,
                 "license": spec.license,
                 "label_sets": {n: t.label_set.to_dict() for n, t in spec.targets.items()},
-                "differences": _differences(spec, writer.counts),
+                "notes": notes,
+                "differences": _differences(spec, writer.counts | crossed),
             }
         )
 
 
 def _decoded(items):
-    """Items and rejections -> lists of (row, picture or Rejected), in the same order."""
+    """What a reader yields -> lists of (row, picture, Rejected or Note), in the same order."""
     workers = os.cpu_count() or 1
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = collections.deque()
@@ -112,7 +126,7 @@ def _decoded(items):
 
 
 def _read(item):
-    if isinstance(item, Rejected):
+    if isinstance(item, Rejected | Note):
         return item
     try:
         return item, item.read()
@@ -121,7 +135,7 @@ def _read(item):
 
 
 def _decode_all(chunk):
-    return [(None, got) if isinstance(got, Rejected) else _decode(*got) for got in chunk]
+    return [_decode(*got) if isinstance(got, tuple) else (None, got) for got in chunk]
 
 
 def _decode(item, data):
@@ -141,10 +155,8 @@ def _nothing_found(spec, archive, writer):
     else:
         example = f" such as {archive.names[0]!r}" if archive.names else ""
         what = f"{len(archive.names)} files{example}, none of {spec.title}"
-    return ArchiveError(
-        f"Got {archive.path.name!r} with {what}; expected {spec.layout}. Check that it is the "
-        f"archive of {spec.page}."
-    )
+    todo = f"Check that it is the archive of {spec.page}." if spec.page else "Check the path."
+    return ArchiveError(f"Got {archive.path.name!r} with {what}; expected {spec.layout}. {todo}")
 
 
 def _differences(spec, counts):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from facezoo.datasets.archives import Archive
+from facezoo.datasets.drawing import checked_shape
 from facezoo.labels import LabelSet
 
 
@@ -39,6 +40,13 @@ class Rejected:
 
 
 @dataclasses.dataclass(frozen=True)
+class Note:
+    """What a reader has to say about the whole archive; a line of "notes" in dataset.json."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Target:
     """What a model is to tell: a label set and how it is read from the table.
 
@@ -62,6 +70,27 @@ class Target:
         return self.label_set.encode(values.cat.categories)[values.cat.codes]
 
 
+def known_only(label_set, column):
+    """Return the `Target` of `column` in which classes outside `label_set` have no label."""
+
+    def encode(table):
+        values = table[column].astype("category")
+        lookup = {name: i for i, name in enumerate(label_set.classes)}
+        codes = [lookup.get(name, -1) for name in values.cat.categories]
+        return np.array(codes, np.int64)[values.cat.codes]
+
+    return Target(label_set, (column,), encode)
+
+
+def size_and_channels(options):
+    """Options "size" (a number or (height, width)) and "channels" -> (height, width, channels).
+
+    Raises:
+        PixelError: an impossible size or number of channels.
+    """
+    return (*checked_shape(options["size"], options["channels"]), options["channels"])
+
+
 @dataclasses.dataclass(frozen=True)
 class SplitRequest:
     """What a protocol divides: the rows that have a label, and what is known of them.
@@ -79,11 +108,15 @@ class SplitRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Roles:
-    """Rows of a data set by role: int arrays; no row has two roles."""
+    """Rows of a data set by role: int arrays; no row has two roles.
+
+    `note` says what only the rows could tell, and joins the protocol's own note.
+    """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,15 +146,20 @@ class DatasetSpec:
         layout: one line: what an archive of it looks like inside.
         options: `{option of prepare: default}`.
         picture_shape: options -> (height, width, channels) of the prepared pictures.
-        read: (archive or None, options) -> items and rejections.
+        read: (archive or None, options) -> items, rejections and notes.
         columns: columns of the table, "file" first.
         targets: `{name: Target}`, the first being the default.
         protocols: `{name: Protocol}`, the first being the default.
-        expected: `{column: {value: count}}` as published.
+        expected: `{column: {value: count}}` as published; the key "split/expression" counts
+            pairs, such as {"Training/angry": 3995}.
         dynamic_target: optional name -> `Target` or None, for families such as
             "is:<userid>".
         in_memory: optional () -> (images, table): for a set that needs no archive.
         needs_archive: whether `prepare` must be given a path.
+        survey: optional (archive, options) -> facts that only the archive knows, such as
+            {"label_sets": ...}; JSON-safe, kept in dataset.json.
+        adapt: optional (spec, facts) -> spec: with the targets and protocols that these
+            facts, or a whole dataset.json, tell.
     """
 
     name: str
@@ -132,7 +170,7 @@ class DatasetSpec:
     layout: str
     options: dict
     picture_shape: Callable[[dict], tuple[int, int, int]]
-    read: Callable[[Archive | None, dict], Iterable[Item | Rejected]]
+    read: Callable[[Archive | None, dict], Iterable[Item | Rejected | Note]]
     columns: tuple[str, ...]
     targets: dict[str, Target]
     protocols: dict[str, Protocol]
@@ -140,3 +178,5 @@ class DatasetSpec:
     dynamic_target: Callable[[str], Target | None] | None = None
     in_memory: Callable[[], tuple[np.ndarray, pd.DataFrame]] | None = None
     needs_archive: bool = True
+    survey: Callable[[Archive, dict], dict] | None = None
+    adapt: Callable[["DatasetSpec", dict], "DatasetSpec"] | None = None

@@ -39,6 +39,23 @@ def stratified(rows, classes, share, seed):
     return np.sort(rest), np.sort(part)
 
 
+def eighty_ten_ten(classes, seed):
+    """Divide all rows at random, every class in proportion.
+
+    Args:
+        classes: int (N,), a class a row.
+        seed: int.
+
+    Returns:
+        (train, validation, test): 80%, 10% and 10% of the rows, each ascending.
+
+    Raises:
+        ProtocolError: a class has too few rows to be in all three.
+    """
+    rest, test = stratified(np.arange(len(classes)), classes, 0.1, seed)
+    return *stratified(rest, classes, 1 / 9, seed), test
+
+
 def by_group(rows, groups, held_out):
     """Split rows by whether their group is one of `held_out`.
 

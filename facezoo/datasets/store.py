@@ -42,6 +42,11 @@ def datasets_folder(root=None):
     return Path(root) if root is not None else home() / "datasets"
 
 
+def set_folder(name, root=None):
+    """Return the folder of a prepared set; that of "folder:mine" is "folder@mine"."""
+    return datasets_folder(root) / name.replace(":", "@")  # no colon in names on Windows
+
+
 @contextlib.contextmanager
 def writing(name, picture_shape, columns, root=None):
     """Write a prepared set: `with writing(...) as writer: ...; writer.finish(facts)`.
@@ -61,20 +66,21 @@ def writing(name, picture_shape, columns, root=None):
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    folder = datasets_folder(root)
+    place = set_folder(name, root)
+    folder, short = place.parent, place.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / f".{name}.lock", "w") as lock:
+        with open(folder / f".{short}.lock", "w") as lock:
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the system if we are killed
-            for leftover in folder.glob(f".{name}.*.partial"):
+            for leftover in folder.glob(f".{short}.*.partial"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            partial = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=folder))
+            partial = Path(tempfile.mkdtemp(prefix=f".{short}.", suffix=".partial", dir=folder))
             try:
                 with StoreWriter(partial, picture_shape, columns) as writer:
                     yield writer
                 if writer.finished:
-                    _replace(folder / name, partial)
+                    _replace(place, partial)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
@@ -209,22 +215,22 @@ class PreparedSet:
     """
 
     def __init__(self, name, root=None):
-        self.folder = datasets_folder(root) / name
+        self.folder = set_folder(name, root)
         if not self.folder.is_dir():
             raise DatasetNotFound(f"{name!r} is not prepared under {str(self.folder.parent)!r}.")
         try:
             info = json.loads((self.folder / "dataset.json").read_text("utf-8"))
             self.info, version = info, info["format"]
             if version != FORMAT:
-                raise self._damaged(f"format {version!r}, not {FORMAT}")
+                raise self.damaged(f"format {version!r}, not {FORMAT}")
             self.images = np.load(self.folder / "images.npy", mmap_mode="r", allow_pickle=False)
             wanted = (info["pictures"], *info["picture_shape"])
             if self.images.dtype != np.uint8 or self.images.shape != wanted:
-                raise self._damaged(f"images.npy of {self.images.dtype} {self.images.shape}")
+                raise self.damaged(f"images.npy of {self.images.dtype} {self.images.shape}")
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             if isinstance(error, StoreError):
                 raise
-            raise self._damaged(str(error) or type(error).__name__) from None
+            raise self.damaged(str(error) or type(error).__name__) from None
 
     def columns(self, names):
         """Return a DataFrame of some columns of the table; text as categories.
@@ -238,7 +244,7 @@ class PreparedSet:
             return pd.DataFrame(index=range(len(self.images)))
         missing = set(names) - set(self.info["columns"])
         if missing:
-            raise self._damaged(f"a table without column {sorted(missing)[0]!r}")
+            raise self.damaged(f"a table without column {sorted(missing)[0]!r}")
         try:
             table = pd.read_csv(
                 self.folder / "table.csv",
@@ -247,16 +253,17 @@ class PreparedSet:
                 keep_default_na=False,
             )
         except (OSError, ValueError) as error:
-            raise self._damaged(str(error)) from None
+            raise self.damaged(str(error)) from None
         if len(table) != len(self.images):
-            raise self._damaged(f"{len(table)} rows for {len(self.images)} pictures")
+            raise self.damaged(f"{len(table)} rows for {len(self.images)} pictures")
         return table
 
     def table(self):
         """Return the whole table as a DataFrame."""
         return pd.read_csv(self.folder / "table.csv", keep_default_na=False)
 
-    def _damaged(self, what):
+    def damaged(self, what):
+        """Return the `StoreError` that says what is wrong with this set and what to do."""
         return StoreError(
             f"Got a prepared set in {str(self.folder)!r} that cannot be used ({what}); expected "
             f"{', '.join(FILES)} as `facezoo prepare` writes them. Prepare it again."
