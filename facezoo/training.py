@@ -155,6 +155,7 @@ def fit(run, recipe, data, callbacks=()):
         data: `FaceDataset`; its test part is not touched.
         callbacks: more Keras callbacks.
     """
+    backend.keep_freed_memory()
     state = run.state
     facts = _facts(data)
     if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
