@@ -1,7 +1,7 @@
 """Study A's tasks under three protocols, five seeds each, beside nearest neighbours.
 
     python benchmarks/cmu.py            # trains what is missing; about an hour on one core
-    python benchmarks/cmu.py --render   # writes the table of results/cmu.json to the README
+    python benchmarks/cmu.py --render   # trains nothing; joins what is there into the README
 
 Needs `facezoo prepare cmu_faces PATH`. Every cell is `facezoo train RECIPE --seeds 5` under
 that protocol. A cell that is done or begun is passed over, so that a stopped run goes on and
@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "cmu.json"
 SEEDS = 5
 TASKS = ("expression", "pose", "eyes", "identity", "mitchell")
+CHANCE = {"expression": "1 of 4", "pose": "1 of 4", "eyes": "1 of 2", "identity": "1 of 20"}
+CHANCE["mitchell"] = "30 of 624"
 BEGIN, END = "<!-- begin results/cmu.json -->\n", "<!-- end results/cmu.json -->\n"
 
 
@@ -56,7 +58,6 @@ def cell(task, protocol, runs):
         "task": task,
         "protocol": metrics["protocol"],
         "seeds": metrics["seeds"],
-        "chance": 1 / len(test["label_set"]["classes"]),
         "accuracy": test["accuracy"],
         "macro_f1": test["macro_f1"],
         "epochs": [m["epochs"] for m in each],
@@ -73,27 +74,37 @@ def table(results):
     """Render the rows as a Markdown table."""
     rows = {(row["task"], row["protocol"].partition("/")[2]): row for row in results["rows"]}
     lines = [
-        "| task (chance) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",
+        "| task (share) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",
         "| --- | --- | --- | --- | --- |",
     ]
     for task in TASKS:
-        found = [rows[task, protocol] for protocol in protocols(task)]
-        reported = found[0]["recipe"]["reported"] or "-"
-        cells = " | ".join(_cell(row) for row in found)
-        lines.append(f"| {task} ({found[0]['chance']:.2f}) | {cells} | {reported} |")
-    mitchell = rows["mitchell", "random80"]["per_class"]["mitchell"]
+        recipe = get_recipe(f"cmu-lenet5-{task}")
+        found = [rows.get((task, protocol)) for protocol in protocols(task)]
+        shown = " | ".join(_cell(row) if row else "not run yet" for row in found)
+        lines.append(f"| {task} ({CHANCE[task]}) | {shown} | {recipe.reported or '-'} |")
     lines += [
         "",
         f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {SEEDS} seeds, and in "
-        "brackets that of the nearest training picture. `mitchell` under `random80`, pooled over "
-        f"the seeds: precision {mitchell['precision']:.3f}, recall {mitchell['recall']:.3f} on "
-        f"{mitchell['support']} photographs. Pictures 64x60; identity and `mitchell` leave a pose "
+        f"brackets that of the nearest training picture.{_mitchell(rows)} Pictures 64x60; identity and `mitchell` leave a pose "
         "out, the others four people. Made by `python benchmarks/cmu.py`, "
         f"{results['environment']['date'][:10]}, {results['environment']['processor']}, Keras "
         f"{results['environment']['keras']} on {results['environment']['backend']}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _mitchell(rows):
+    """Return the sentence on study A's precision, or nothing before it was run."""
+    row = rows.get(("mitchell", "random80"))
+    if row is None:
+        return ""
+    figures = row["per_class"]["mitchell"]
+    return (
+        f" `mitchell` under `random80`, pooled over the seeds: precision "
+        f"{figures['precision']:.3f}, recall {figures['recall']:.3f} on {figures['support']} "
+        "photographs."
+    )
 
 
 def _cell(row):
@@ -142,6 +153,7 @@ def gather(folder):
     missing = [" ".join(c) for c in cells() if c not in done]
     if missing:
         print("not there yet:", ", ".join(missing))
+    if not done:
         return
     last = max((found["environment"] for found in done.values()), key=lambda e: e["date"])
     results = {"environment": last, "rows": [found["row"] for found in done.values()]}
@@ -156,13 +168,11 @@ def _whole(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--render", action="store_true", help="only write the README's table")
+    parser.add_argument("--render", action="store_true", help="train nothing; write what is there")
     parser.add_argument("--runs", default="runs/benchmark-cmu", type=Path)
     options = parser.parse_args()
-    if options.render:
-        render()
-        return
-    train_missing(options.runs)
+    if not options.render:
+        train_missing(options.runs)
     gather(options.runs)
 
 

@@ -4,28 +4,17 @@ Exit codes: 0 done, 1 some inputs were skipped, 2 refused or interrupted; an err
 line that says what was got, what was expected and what to do.
 """
 
-import contextlib
 import functools
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
 from facezoo.errors import FacezooError, RecipeError
+from facezoo.terminal import epoch_bar, err, headline, out, print_rows, progress, starting_keras
 from facezoo.version import __version__
 
 app = typer.Typer(
@@ -36,8 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console()
-err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of tables.")]
 DEMO = "synthetic-lenet5-expression"
@@ -106,7 +93,7 @@ def datasets(as_json: Json = False):
                 "page": spec.page,
             }
         )
-    _print_rows(rows, as_json, hide=("page",))
+    print_rows(rows, as_json, hide=("page",))
 
 
 @_command
@@ -114,13 +101,13 @@ def models(as_json: Json = False):
     """List the networks that `build_<name>` makes."""
     from facezoo.models import get_builder, list_models
 
-    with _starting_keras():
+    with starting_keras():
         get_builder("lenet5")
     rows = [
         {"name": name, "what it is": (get_builder(name).__doc__ or "").splitlines()[0]}
         for name in list_models()
     ]
-    _print_rows(rows, as_json)
+    print_rows(rows, as_json)
 
 
 @_command
@@ -130,7 +117,7 @@ def recipes(as_json: Json = False):
 
     found = [get_recipe(name) for name in list_recipes()]
     if as_json:
-        _print_rows([r.to_dict() for r in found], as_json)
+        print_rows([r.to_dict() for r in found], as_json)
         return
     rows = [
         {
@@ -143,7 +130,7 @@ def recipes(as_json: Json = False):
         }
         for r in found
     ]
-    _print_rows(rows, as_json)
+    print_rows(rows, as_json)
 
 
 @_command
@@ -166,6 +153,12 @@ def prepare(
     label: Annotated[
         str | None, typer.Option(help="affectnet: whose label counts, csv or folder.")
     ] = None,
+    fer2013: Annotated[
+        Path | None, typer.Option(help="ferplus: where the pictures are, in any of their forms.")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="fer2013, ferplus: CSV of row, usage and file.")
+    ] = None,
     as_json: Json = False,
 ):
     """Read an official archive once and keep it in a form that is read at memory speed."""
@@ -174,8 +167,9 @@ def prepare(
 
     given = {"scale": scale, "size": size, "channels": channels, "people": people}
     given |= {"margin": margin, "min_confidence": min_confidence, "label": label}
+    given |= {"fer2013": fer2013, "rows": rows}
     options = {key: value for key, value in given.items() if value is not None}
-    with _progress() as bar:
+    with progress() as bar:
         task = bar.add_task(f"reading {path or name}", total=None)
 
         def advance(done, total):
@@ -183,7 +177,7 @@ def prepare(
 
         info = prepare_dataset(name, path, progress=advance, **options)
     if as_json:
-        _print_rows([info], as_json)
+        print_rows([info], as_json)
         return
     folder = set_folder(name)
     height, width, channels = info["picture_shape"]
@@ -256,12 +250,12 @@ def evaluate(
     as_json: Json = False,
 ):
     """Evaluate a run's model on test pictures and print the whole report."""
-    with _starting_keras():
+    with starting_keras():
         from facezoo.evaluation import evaluate as evaluate_run
 
     report = evaluate_run(run, dataset=dataset, target=target, protocol=protocol)
     if as_json:
-        _print_rows([report.to_dict()], as_json)
+        print_rows([report.to_dict()], as_json)
     else:
         print(report.to_markdown(title=str(run)))
 
@@ -289,17 +283,17 @@ def demo(
 
 def _train_and_tell(recipe, as_json, **options):
     """Train with progress on stderr; print what came out on stdout."""
-    with _starting_keras():
+    with starting_keras():
         from facezoo.training import train as train_recipe
-    with _progress("{task.fields[figures]}") as bar:
-        run = train_recipe(recipe, callbacks=[_epoch_bar(bar)], **options)
+    with progress("{task.fields[figures]}") as bar:
+        run = train_recipe(recipe, callbacks=[epoch_bar(bar)], **options)
     if as_json:
-        _print_rows([{"run": str(run.path), **run.metrics}], as_json)
+        print_rows([{"run": str(run.path), **run.metrics}], as_json)
         return run
     metrics = run.metrics
     for role in ("validation", "test"):
         if role in metrics:
-            out.print(_headline(role, metrics[role]))
+            out.print(headline(role, metrics[role]))
     if metrics["note"]:
         out.print(f"Note: {metrics['note']}.")
     out.print("Report, confusion matrix and curves:")
@@ -307,77 +301,6 @@ def _train_and_tell(recipe, as_json, **options):
         if (run.path / name).exists():
             out.print(f"  {run.path / name}", soft_wrap=True)
     return run
-
-
-@contextlib.contextmanager
-def _starting_keras():
-    """Hold back what the backend's native code prints while it starts; show it on failure.
-
-    TensorFlow writes two lines about missing GPU drivers straight to the file descriptor
-    before any of its log settings count.
-    """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            from facezoo import backend
-
-            backend.devices()  # the second moment at which it prints
-            yield
-        except FacezooError:
-            raise
-        except Exception:
-            held.seek(0)
-            os.write(terminal, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
-
-def _headline(role, figures):
-    """One line: accuracy of a split, of one seed or several."""
-    if "reports" in figures:
-        mean, std = figures["accuracy"]["mean"], figures["accuracy"]["std"]
-        spread = "" if std is None else f" +- {std:.4f}"
-        return f"{role} accuracy {mean:.4f}{spread} (mean and spread, {figures['reports']} seeds)"
-    low, high = figures["accuracy_interval"]
-    return (
-        f"{role} accuracy {figures['accuracy']:.4f} (95% interval {low:.4f} to {high:.4f}) on "
-        f"{figures['n']:,} pictures"
-    )
-
-
-def _epoch_bar(bar):
-    """A Keras callback that moves a progress bar, or prints lines where there is none."""
-    import keras
-
-    class EpochBar(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            self.task = bar.add_task("training", total=self.params["epochs"], figures="")
-
-        def on_epoch_end(self, epoch, logs=None):
-            figures = f"loss {logs['loss']:.3f}  val_accuracy {logs['val_accuracy']:.3f}"
-            bar.update(self.task, completed=epoch + 1, figures=figures)
-            if not err.is_terminal:
-                print(f"epoch {epoch + 1}/{self.params['epochs']}  {figures}", file=sys.stderr)
-
-    return EpochBar()
-
-
-def _progress(last="{task.percentage:>3.0f}%"):
-    """A progress bar on stderr, silent where that is no terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn(last),
-    )
-    return Progress(*columns, console=err, disable=not err.is_terminal)
 
 
 def _assignments(settings):
@@ -395,22 +318,6 @@ def _assignments(settings):
         except json.JSONDecodeError:
             values[field] = text
     return values
-
-
-def _print_rows(rows, as_json, hide=()):
-    """Print dicts as JSON lines or as one table."""
-    if as_json:
-        for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    names = [name for name in rows[0] if name not in hide]
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        cells = (row[n] for n in names)
-        table.add_row(*(", ".join(c) if isinstance(c, list) else str(c) for c in cells))
-    out.print(table)
 
 
 def main():

@@ -12,7 +12,7 @@ import facezoo
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
     {"errors", "version"},
-    {"labels", "augment", "pictures"},
+    {"labels", "augment", "pictures", "terminal"},
     {"backend", "datasets", "models"},
     {"augment_layer", "batches", "recipes", "report"},
     {"pipeline", "runs", "plots"},

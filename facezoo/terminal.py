@@ -1,0 +1,113 @@
+"""What the commands share at the terminal: tables, progress bars, a quiet start of Keras.
+
+Figures go to stdout, progress to stderr.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from facezoo.errors import FacezooError
+
+out = Console()
+err = Console(stderr=True)
+
+
+def progress(last="{task.percentage:>3.0f}%"):
+    """A progress bar on stderr, silent where that is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn(last),
+    )
+    return Progress(*columns, console=err, disable=not err.is_terminal)
+
+
+def epoch_bar(bar):
+    """A Keras callback that moves a progress bar, or prints lines where there is none."""
+    import keras
+
+    class EpochBar(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.task = bar.add_task("training", total=self.params["epochs"], figures="")
+
+        def on_epoch_end(self, epoch, logs=None):
+            figures = f"loss {logs['loss']:.3f}  val_accuracy {logs['val_accuracy']:.3f}"
+            bar.update(self.task, completed=epoch + 1, figures=figures)
+            if not err.is_terminal:
+                print(f"epoch {epoch + 1}/{self.params['epochs']}  {figures}", file=sys.stderr)
+
+    return EpochBar()
+
+
+@contextlib.contextmanager
+def starting_keras():
+    """Hold back what the backend's native code prints while it starts; show it on failure.
+
+    TensorFlow writes two lines about missing GPU drivers straight to the file descriptor
+    before any of its log settings count.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            from facezoo import backend
+
+            backend.devices()  # the second moment at which it prints
+            yield
+        except FacezooError:
+            raise
+        except Exception:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def headline(role, figures):
+    """One line: accuracy of a split, of one seed or several."""
+    if "reports" in figures:
+        mean, std = figures["accuracy"]["mean"], figures["accuracy"]["std"]
+        spread = "" if std is None else f" +- {std:.4f}"
+        return f"{role} accuracy {mean:.4f}{spread} (mean and spread, {figures['reports']} seeds)"
+    low, high = figures["accuracy_interval"]
+    return (
+        f"{role} accuracy {figures['accuracy']:.4f} (95% interval {low:.4f} to {high:.4f}) on "
+        f"{figures['n']:,} pictures"
+    )
+
+
+def print_rows(rows, as_json, hide=()):
+    """Print dicts as JSON lines or as one table."""
+    if as_json:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    names = [name for name in rows[0] if name not in hide]
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        cells = (row[n] for n in names)
+        table.add_row(*(", ".join(c) if isinstance(c, list) else str(c) for c in cells))
+    out.print(table)
