@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from render import SEEDS, TASKS, cmu_cell, protocols, render
 from sklearn.neighbors import KNeighborsClassifier
 
 from facezoo import get_recipe, train
@@ -22,17 +23,6 @@ from facezoo.training import environment
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "cmu.json"
-SEEDS = 5
-TASKS = ("expression", "pose", "eyes", "identity", "mitchell")
-CHANCE = {"expression": "1 of 4", "pose": "1 of 4", "eyes": "1 of 2", "identity": "1 of 20"}
-CHANCE["mitchell"] = "30 of 624"
-BEGIN, END = "<!-- begin results/cmu.json -->\n", "<!-- end results/cmu.json -->\n"
-
-
-def protocols(task):
-    """People cannot be left out where people are to be named: a pose is, instead."""
-    left_out = "leave-pose-out" if task in ("identity", "mitchell") else "leave-people-out"
-    return ("random80", left_out, "all-sizes")
 
 
 def nearest_neighbour(recipe):
@@ -70,59 +60,6 @@ def cell(task, protocol, runs):
     return row, run
 
 
-def table(results):
-    """Render the rows as a Markdown table."""
-    rows = {(row["task"], row["protocol"].partition("/")[2]): row for row in results["rows"]}
-    lines = [
-        "| task (share) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for task in TASKS:
-        recipe = get_recipe(f"cmu-lenet5-{task}")
-        found = [rows.get((task, protocol)) for protocol in protocols(task)]
-        shown = " | ".join(_cell(row) if row else "not run yet" for row in found)
-        lines.append(f"| {task} ({CHANCE[task]}) | {shown} | {recipe.reported or '-'} |")
-    lines += [
-        "",
-        f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {SEEDS} seeds, and in "
-        f"brackets that of the nearest training picture.{_mitchell(rows)} Pictures 64x60; identity and `mitchell` leave a pose "
-        "out, the others four people. Made by `python benchmarks/cmu.py`, "
-        f"{results['environment']['date'][:10]}, {results['environment']['processor']}, Keras "
-        f"{results['environment']['keras']} on {results['environment']['backend']}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _mitchell(rows):
-    """Return the sentence on study A's precision, or nothing before it was run."""
-    row = rows.get(("mitchell", "random80"))
-    if row is None:
-        return ""
-    figures = row["per_class"]["mitchell"]
-    return (
-        f" `mitchell` under `random80`, pooled over the seeds: precision "
-        f"{figures['precision']:.3f}, recall {figures['recall']:.3f} on {figures['support']} "
-        "photographs."
-    )
-
-
-def _cell(row):
-    accuracy, nearest = row["accuracy"], row["nearest_neighbour"]
-    mark = " (pose out)" if row["protocol"].endswith("leave-pose-out") else ""
-    return f"{accuracy['mean']:.3f} ± {accuracy['std']:.3f} [{nearest['mean']:.3f}]{mark}"
-
-
-def render():
-    """Put the table between the README's marks."""
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    shown = table(json.loads(RESULTS.read_text("utf-8")))
-    readme.write_text(before + BEGIN + shown + END + after, "utf-8")
-
-
 def cells():
     """Return (task, protocol) of every cell, the honest ones first."""
     return [(task, protocols(task)[column]) for column in range(3) for task in TASKS]
@@ -143,7 +80,7 @@ def train_missing(folder):
             place.unlink()
             raise
         place.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
-        print(f"{task:11} {row['protocol']:28} {_cell(row)}  {run.path}", flush=True)
+        print(f"{task:11} {row['protocol']:28} {cmu_cell(row)}  {run.path}", flush=True)
 
 
 def gather(folder):

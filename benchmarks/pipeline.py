@@ -17,7 +17,6 @@ import json
 import math
 import os
 import pathlib
-import platform
 import statistics
 import time
 
@@ -29,6 +28,7 @@ import tensorflow as tf
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 from facezoo.augment import Augmentation
+from facezoo.backend import processor
 from facezoo.datasets.base import Split
 from facezoo.labels import EXPRESSION_7
 from facezoo.pipeline import make_pipeline
@@ -130,16 +130,6 @@ def summarise(rates):
     return rows
 
 
-def hardware():
-    """Return the processor's name and the cores that this process may use."""
-    info = pathlib.Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {cores} cores"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures here")
@@ -147,7 +137,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     result = {
-        "hardware": hardware(),
+        "hardware": processor(),
         "date": datetime.date.today().isoformat(),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         "rounds": arguments.rounds,

@@ -4,6 +4,7 @@ python benchmarks/startup.py [--json FILE]
 """
 
 import argparse
+import datetime
 import json
 import re
 import statistics
@@ -39,6 +40,7 @@ def main():
         "tensorflow_loaded": "tensorflow" in loaded,
         "cv2_loaded": "cv2" in loaded,
         "processor": backend.processor(),
+        "date": datetime.date.today().isoformat(),
     }
     print(json.dumps(figures, indent=1))
     if options.json:

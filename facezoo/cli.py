@@ -212,7 +212,7 @@ def train(
     as_json: Json = False,
 ):
     """Train a recipe, then evaluate the chosen checkpoint once on the test pictures."""
-    from facezoo.recipes import get_recipe
+    from facezoo.recipes import get_recipe, load_data
 
     if (recipe is None) == (resume is None):
         raise RecipeError(
@@ -230,6 +230,7 @@ def train(
         if dataset is not None:
             chosen = chosen.on_dataset(dataset)
         chosen = chosen.override(_assignments(settings or ()))
+        load_data(chosen)  # what is missing is told before Keras takes its seconds to start
     _train_and_tell(
         chosen,
         as_json,
@@ -270,7 +271,7 @@ def demo(
     err.print("Drawing faces, training LeNet-5 on them and testing it on people it never met.")
     run = _train_and_tell(get_recipe(DEMO), False, runs=runs)
     from facezoo import plots
-    from facezoo.training import load_data
+    from facezoo.recipes import load_data
 
     test = load_data(run.recipe).test
     titles = [test.label_set.classes[c] for c in test.classes[:32]]
@@ -326,7 +327,8 @@ def main():
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except UsageError as error:
-        if not error.message:  # `facezoo` alone: Typer printed the help
+        if type(error).__name__ == "NoArgsIsHelpError":  # `facezoo` alone
+            print(error.format_message())
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "facezoo"
         _refuse(f"{error.format_message()} See: {command} --help")

@@ -16,6 +16,7 @@ from facezoo.datasets.audit import exact_copies
 from facezoo.errors import LabelSetMismatch, ProtocolError, RunError
 from facezoo.labels import LabelSet, remap
 from facezoo.models import get_builder
+from facezoo.recipes import load_data
 from facezoo.report import Report, evaluate_predictions, markdown_table, pool
 from facezoo.runs import RunFolder
 
@@ -88,20 +89,13 @@ def load_run(run):
 
 def own_data(run, root=None):
     """Return the `FaceDataset` that a run was trained on, as its state recalls it."""
-    recipe = run.recipe
-    data = load_dataset(
-        recipe.dataset,
-        target=recipe.target,
-        protocol=recipe.protocol,
-        seed=recipe.seed,
-        root=root,
-    )
+    recipe, data = run.recipe, load_data(run.recipe, root)
     if run.state is not None and run.state["fingerprint"] != data.fingerprint:
         raise RunError(
             f"Got another {recipe.dataset!r} than {str(run.path)!r} was trained on; expected the "
             "same prepared pictures. Prepare it as it was, or train again."
         )
-    return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
+    return data
 
 
 def predict(model, images):

@@ -17,12 +17,12 @@ from facezoo import backend
 from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
 from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
-from facezoo.datasets import Split, load_dataset
+from facezoo.datasets import Split
 from facezoo.errors import RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.models import build_model, get_builder
 from facezoo.models.pixels import PixelModel, pixel_input
-from facezoo.recipes import get_recipe
+from facezoo.recipes import get_recipe, load_data
 from facezoo.runs import FORMAT, RunFolder, sha256
 from facezoo.version import __version__
 
@@ -91,18 +91,6 @@ def check(recipe, root=None):
         if name not in known - {"input_shape", "num_classes"}:
             raise unknown(f"argument of builder {recipe.builder!r}", name, known)
     load_data(recipe, root)
-
-
-def load_data(recipe, root=None):
-    """Return the `FaceDataset` of a recipe, limited as it says."""
-    data = load_dataset(
-        recipe.dataset,
-        target=recipe.target,
-        protocol=recipe.protocol,
-        seed=recipe.seed,
-        root=root,
-    )
-    return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
 
 
 def _resume(run, options):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import zipfile
 
 import numpy as np
@@ -78,7 +79,16 @@ def cmu_zip(tmp_path_factory):
     return write_zip(tmp_path_factory.mktemp("archives") / "faces.zip", cmu_photos())
 
 
+@pytest.fixture(scope="session")
+def cmu_prepared(cmu_zip, tmp_path_factory):
+    """The small CMU set, prepared once."""
+    root = tmp_path_factory.mktemp("prepared")
+    return root, prepare("cmu_faces", cmu_zip, root=root)
+
+
 @pytest.fixture
-def cmu(cmu_zip):
-    """The small CMU set, prepared in the test's home; gives dataset.json."""
-    return prepare("cmu_faces", cmu_zip)
+def cmu(cmu_prepared, home):
+    """A copy of the small CMU set in the test's home; gives dataset.json."""
+    root, info = cmu_prepared
+    shutil.copytree(root / "cmu_faces", home / "datasets" / "cmu_faces")
+    return info

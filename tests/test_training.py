@@ -1,5 +1,6 @@
 """A real run on 32 drawn faces, and what can go wrong in one."""
 
+import dataclasses
 import json
 import math
 
@@ -7,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from facezoo import backend, training
+from facezoo import backend
 from facezoo.datasets.drawing import draw_dataset
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import (
@@ -20,7 +21,7 @@ from facezoo.errors import (
     UnknownName,
 )
 from facezoo.evaluation import evaluate, load_run
-from facezoo.recipes import Recipe, get_recipe, list_recipes
+from facezoo.recipes import Recipe, get_recipe, list_recipes, load_data
 from facezoo.runs import RunFolder
 from facezoo.training import train
 
@@ -32,7 +33,6 @@ THREE = TINY.override({"epochs": 3, "augmentation.shift": 0.1})
 def few_faces(monkeypatch):
     """Draw the default set smaller: 10 people instead of 120."""
     from facezoo.datasets import synthetic
-    from facezoo.datasets.spec import dataclasses
 
     drawn = draw_dataset(people=10)
     spec = dataclasses.replace(synthetic.SPEC, in_memory=lambda: drawn)
@@ -105,7 +105,7 @@ def test_the_best_epoch_is_kept_and_the_last_two(tmp_path):
     assert run.metrics["best_epoch"] == best
     kept = sorted(p.name for p in (run.path / "checkpoints").iterdir())
     assert {f"epoch-{e:04d}.weights.h5" for e in (4, 5, best)} == set(kept)
-    data = training.load_data(run.recipe)
+    data = load_data(run.recipe)
     probabilities = load_run(run).predict_on_batch(data.validation.images[:])
     right = np.asarray(probabilities).argmax(1) == data.validation.labels
     assert right.mean() == pytest.approx(run.history["val_accuracy"][best - 1])

@@ -1,8 +1,9 @@
-"""Recipes by name: `list_recipes`, `get_recipe`; a file a study."""
+"""Recipes by name: `list_recipes`, `get_recipe`, and their data; a file a study."""
 
 import json
 from pathlib import Path
 
+from facezoo.datasets import load_dataset
 from facezoo.errors import RecipeError, unknown
 from facezoo.recipes import cmu, synthetic
 from facezoo.recipes.base import Recipe, Schedule
@@ -37,4 +38,16 @@ def get_recipe(name):
         ) from None
 
 
-__all__ = ["Recipe", "Schedule", "get_recipe", "list_recipes"]
+def load_data(recipe, root=None):
+    """Return the `FaceDataset` of a recipe, limited as it says."""
+    data = load_dataset(
+        recipe.dataset,
+        target=recipe.target,
+        protocol=recipe.protocol,
+        seed=recipe.seed,
+        root=root,
+    )
+    return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
+
+
+__all__ = ["Recipe", "Schedule", "get_recipe", "list_recipes", "load_data"]
