@@ -36,13 +36,14 @@ def cmu(results):
         found = [rows.get((task, protocol)) for protocol in protocols(task)]
         shown = " | ".join(cmu_cell(row) if row else "not run yet" for row in found)
         lines.append(f"| {task} ({CHANCE[task]}) | {shown} | {REPORTED.get(task, '-')} |")
+    made = results["environment"]
     lines += [
         "",
         f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {SEEDS} seeds, and in "
         f"brackets that of the nearest training picture.{_mitchell(rows)} Pictures 64x60; identity "
         "and `mitchell` leave a pose out, the others four people. Made by `python "
-        f"benchmarks/cmu.py`, {results['environment']['date'][:10]}, {results['environment']['processor']}, Keras "
-        f"{results['environment']['keras']} on {results['environment']['backend']}.",
+        f"benchmarks/cmu.py`, {made['date'][:10]}, {made['processor']}, Keras {made['keras']} on "
+        f"{made['backend']}.",
         "",
     ]
     return "\n".join(lines)

@@ -12,10 +12,10 @@ import facezoo
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
     {"errors", "version"},
-    {"labels", "augment", "pictures", "terminal"},
+    {"labels", "augment", "pictures"},
     {"backend", "datasets", "models"},
     {"augment_layer", "batches", "recipes", "report"},
-    {"pipeline", "runs", "plots"},
+    {"pipeline", "runs", "plots", "terminal"},
     {"callbacks", "evaluation"},
     {"training"},
     {"cli"},
