@@ -86,9 +86,9 @@ class RandomAugmentation(keras.layers.Layer):
         draws = self.augmentation.from_uniform(uniform, height, width, keras.ops)
         return apply(self.augmentation, images, draws)
 
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the input."""
-        return input_shape
+    def compute_output_spec(self, images, training=False):
+        """Return the input's shape as uint8; Keras would guess its own float type."""
+        return keras.KerasTensor(images.shape, dtype="uint8")
 
     def get_config(self):
         """Return what `from_config` needs."""

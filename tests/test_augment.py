@@ -312,3 +312,8 @@ def test_the_environment_names_the_backend_and_a_processor():
 def test_the_dataclass_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         EVERYTHING.rotate = 3
+
+
+def test_the_layer_stays_uint8_in_a_symbolic_graph():
+    pixels = keras.Input((8, 8, 1), dtype="uint8")
+    assert keras.backend.standardize_dtype(RandomAugmentation(EVERYTHING)(pixels).dtype) == "uint8"
