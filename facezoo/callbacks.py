@@ -137,7 +137,7 @@ class RunKeeper(keras.callbacks.Callback):
         good = f"the last good checkpoint is of epoch {last}" if last else "no epoch went well"
         return TrainingDiverged(
             f"Got {name}={value} in epoch {epoch + 1}; expected a finite number; {good}. Lower "
-            f"the rate, such as --set learning_rate=0.0003. The run lies in {self.run.path}."
+            "the rate, such as --set learning_rate=0.0003."
         )
 
 

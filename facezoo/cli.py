@@ -181,7 +181,8 @@ def prepare(
         return
     folder = set_folder(name)
     height, width, channels = info["picture_shape"]
-    out.print(f"{info['pictures']:,} pictures of {width}x{height}x{channels} lie in {folder}")
+    shape = f"{width}x{height}x{channels}"
+    out.print(f"{info['pictures']:,} pictures of {shape} lie in {folder}", soft_wrap=True)
     for line in info["notes"]:
         out.print(f"Note: {line}.")
     for line in info["differences"]:
@@ -191,7 +192,8 @@ def prepare(
         first = rejected["files"][0]
         out.print(
             f"{rejected['count']} files rejected, such as {first['file']}: {first['reason']} "
-            f"(all in {folder / 'dataset.json'})"
+            f"(all in {folder / 'dataset.json'})",
+            soft_wrap=True,
         )
 
 
@@ -279,7 +281,7 @@ def demo(
     out.print("The faces it met there:")
     out.print(f"  {run.path / 'faces.png'}", soft_wrap=True)
     out.print("The same on real photographs (624 at each size, CC BY 4.0; data/README.md):")
-    out.print("  facezoo prepare cmu_faces faces.zip && facezoo train cmu-lenet5-pose")
+    out.print("  facezoo prepare cmu_faces faces.tar.gz && facezoo train cmu-lenet5-pose")
 
 
 def _train_and_tell(recipe, as_json, **options):

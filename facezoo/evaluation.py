@@ -179,22 +179,22 @@ def write_evaluation(run, data, *, test=True):
 def write_summary(run):
     """Pool the seeds of a run; write metrics.json, report.md and confusion_matrix.png."""
     metrics = [seed.metrics for seed in run.seeds]
-    pooled = {
-        part: pool([Report.from_dict(m[part]) for m in metrics]) for part in ("validation", "test")
-    }
+    parts = [part for part in ("validation", "test") if all(part in m for m in metrics)]
+    pooled = {part: pool([Report.from_dict(m[part]) for m in metrics]) for part in parts}
+    shown = pooled[parts[-1]]  # the test pictures, where they were opened
     first = metrics[0]
     title = f"{first['recipe']} on {first['protocol']}, {len(metrics)} seeds: mean and range"
-    matrix = np.array(pooled["test"]["confusion_matrix"])
-    shown = SimpleNamespace(  # what the figure of one report reads, for all of them
-        label_set=LabelSet.from_dict(pooled["test"]["label_set"]),
+    matrix = np.array(shown["confusion_matrix"])
+    drawn = SimpleNamespace(  # what the figure of one report reads, for all of them
+        label_set=LabelSet.from_dict(shown["label_set"]),
         confusion_matrix=matrix,
         n=int(matrix.sum()),
-        accuracy=pooled["test"]["accuracy"]["mean"],
-        accuracy_interval=pooled["test"]["accuracy"]["range"],
-        macro_f1=pooled["test"]["macro_f1"]["mean"],
+        accuracy=shown["accuracy"]["mean"],
+        accuracy_interval=shown["accuracy"]["range"],
+        macro_f1=shown["macro_f1"]["mean"],
     )
-    run.write_figure("confusion_matrix.png", plots.confusion_matrix(shown, title=title))
-    text = _pooled_markdown(pooled["test"], title)
+    run.write_figure("confusion_matrix.png", plots.confusion_matrix(drawn, title=title))
+    text = _pooled_markdown(shown, title)
     if first["note"]:
         text += f"\n**Note: {first['note']}.**\n"
     run.write_text("report.md", text + "\n![confusion matrix](confusion_matrix.png)\n")

@@ -7,7 +7,6 @@ refused before a pixel of it is decoded.
 """
 
 import io
-import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -47,9 +46,7 @@ def _open(data):
     if not data:
         raise PictureError("zero bytes")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size
         if width * height > MAX_PIXELS:
             raise PictureError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
@@ -60,7 +57,7 @@ def _open(data):
         return ImageOps.exif_transpose(picture)
     except PictureError:
         raise
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(f"more than {MAX_PIXELS:,} pixels") from None
     except Image.UnidentifiedImageError:
         raise PictureError("not a picture") from None

@@ -97,6 +97,7 @@ class RunFolder:
                 f"on with: facezoo train --resume {path}"
             ) from None
         except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
             raise RunError(
                 f"Got {error.strerror!r} while making {str(path)!r}; expected a folder with room "
                 "that can be written. Pass --runs with another folder."
@@ -203,7 +204,14 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self):
         """Keep other trainings out of the folder; `RunError` where one is at work."""
-        with open(self.path / ".lock", "w") as lock:
+        try:
+            handle = open(self.path / ".lock", "w")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise RunError(
+                f"Got {error.strerror!r} for {str(self.path)!r}; expected a run folder that can be "
+                "written. Change its permissions, or start a new run."
+            ) from None
+        with handle as lock:
             try:
                 if fcntl is not None:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

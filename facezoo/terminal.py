@@ -19,22 +19,23 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from facezoo.errors import FacezooError
 
-out = Console()
-err = Console(stderr=True)
+out = Console(markup=False, highlight=False)
+err = Console(stderr=True, markup=False, highlight=False)
 
 
 def progress(last="{task.percentage:>3.0f}%"):
     """A progress bar on stderr, silent where that is no terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn(last),
+        TextColumn(last, markup=False),
     )
     return Progress(*columns, console=err, disable=not err.is_terminal)
 
@@ -109,5 +110,5 @@ def print_rows(rows, as_json, hide=()):
         table.add_column(name, overflow="fold")
     for row in rows:
         cells = (row[n] for n in names)
-        table.add_row(*(", ".join(c) if isinstance(c, list) else str(c) for c in cells))
+        table.add_row(*(Text(", ".join(c) if isinstance(c, list) else str(c)) for c in cells))
     out.print(table)

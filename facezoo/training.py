@@ -18,7 +18,7 @@ from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
 from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
 from facezoo.datasets import Split
-from facezoo.errors import RunError, unknown
+from facezoo.errors import FacezooError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.models import build_model, get_builder
 from facezoo.models.pixels import PixelModel, pixel_input
@@ -76,7 +76,14 @@ def train(
         return run
     names = [recipe.seed + n for n in range(seeds)]
     run.write_json("seeds.json", names)
-    return _go_on_seeds(run, names, options)
+    try:
+        return _go_on_seeds(run, names, options)
+    except BaseException as error:
+        if all(seed.state is None for seed in run.seeds):
+            run.discard()
+        else:
+            error.add_note(f"Go on with: facezoo train --resume {run.path}")
+        raise
 
 
 def check(recipe, root=None):
@@ -88,7 +95,7 @@ def check(recipe, root=None):
     """
     known = set(inspect.signature(get_builder(recipe.builder)).parameters)
     for name in recipe.builder_args:
-        if name not in known - {"input_shape", "num_classes"}:
+        if name not in known - {"input_shape", "num_classes", "classifier_activation"}:
             raise unknown(f"argument of builder {recipe.builder!r}", name, known)
     load_data(recipe, root)
 
@@ -107,14 +114,14 @@ def _go_on_seeds(run, seeds, options):
             one = RunFolder(path)
         else:
             one = RunFolder.create(path, run.recipe.override({"seed": seed}))
-        if not (path / "metrics.json").exists():
-            _go_on(one, options)
-    if options["evaluate"]:
-        write_summary(run)
+        done = (path / "metrics.json").exists() and "test" in one.metrics
+        if not done:
+            _go_on(one, options, hint=False)
+    write_summary(run)
     return run
 
 
-def _go_on(run, options):
+def _go_on(run, options, hint=True):
     """Train what is left of a run's epochs, save its model, evaluate it."""
     recipe = run.recipe
     with run.locked():
@@ -122,13 +129,13 @@ def _go_on(run, options):
             data = load_data(recipe, options["root"])
             run.write_json("environment.json", environment())
             fit(run, recipe, data, options["callbacks"])
+            write_evaluation(run, data, test=options["evaluate"])
         except BaseException as error:
             if run.state is None:
                 run.discard()
-            else:
+            elif hint:
                 error.add_note(f"Go on with: facezoo train --resume {run.path}")
             raise
-        write_evaluation(run, data, test=options["evaluate"])
 
 
 def fit(run, recipe, data, callbacks=()):
@@ -202,12 +209,21 @@ def _precision(policy):
 
 
 def _build(recipe, data):
-    model = build_model(
-        recipe.builder,
-        input_shape=data.input_shape,
-        num_classes=len(data.label_set),
-        **recipe.builder_args,
-    )
+    try:
+        model = build_model(
+            recipe.builder,
+            input_shape=data.input_shape,
+            num_classes=len(data.label_set),
+            **recipe.builder_args,
+        )
+    except FacezooError:
+        raise
+    except (TypeError, ValueError, KeyError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RecipeError(
+            f"Got builder_args={recipe.builder_args!r}, which {recipe.builder!r} cannot be built "
+            f"with ({reason}); expected its arguments. See help(facezoo.build_{recipe.builder})."
+        ) from None
     model.label_set = data.label_set
     return model
 

@@ -49,11 +49,17 @@ def test_a_recipe_cannot_be_changed_in_place():
         ("class_weight", "heavy"),
         ("builder_args", [1]),
         ("augmentation", "strong"),
+        ("schedule", "cosine"),
+        ("target", ["pose"]),
+        ("protocol", 5),
+        ("name", "../elsewhere"),
+        ("name", ""),
+        ("seed", 10**30),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(field, value):
     with pytest.raises(RecipeError, match=f"Got {field}="):
-        Recipe(**BASE, **{field: value})
+        Recipe(**{**BASE, field: value})
 
 
 def test_unknown_builders_and_data_sets_list_what_there_is():

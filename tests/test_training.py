@@ -12,6 +12,7 @@ from facezoo import backend
 from facezoo.datasets.drawing import draw_dataset
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import (
+    FacezooError,
     LabelSetMismatch,
     PixelError,
     ProtocolError,
@@ -209,6 +210,25 @@ def test_several_seeds_leave_a_summary(tmp_path):
     assert np.sum(run.metrics["test"]["confusion_matrix"]) == 64
     assert (run.path / "confusion_matrix.png").exists()
     assert "2 seeds" in (run.path / "report.md").read_text()
+
+
+def test_several_seeds_without_evaluation_open_the_test_pictures_only_later(tmp_path):
+    run = train(TINY, runs=tmp_path, seeds=2, evaluate=False)
+    assert "test" not in run.metrics and run.metrics["validation"]["reports"] == 2
+    assert train(resume=run.path).metrics["test"]["reports"] == 2
+
+
+def test_several_seeds_stopped_before_an_epoch_leave_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, runs=tmp_path, seeds=2, callbacks=[Kill(epoch=0)])
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+@pytest.mark.parametrize("settings", [{"builder_args.filters": 5}, {"builder_args.pooling": "x"}])
+def test_arguments_that_cannot_be_built_leave_nothing(tmp_path, settings):
+    with pytest.raises(FacezooError, match="cannot be built|No pooling"):
+        train(TINY.override(settings), runs=tmp_path)
+    assert list(tmp_path.rglob("*.json")) == []
 
 
 def test_resuming_several_seeds_trains_only_what_is_missing(tmp_path):

@@ -103,7 +103,7 @@ class Archive:
             return
         by_member = {member.name: name for name, member in self._members.items()}
         for member in self._handle:
-            name = by_member.get(member.name)
+            name = by_member.pop(member.name, None)  # a name that comes twice counts once
             if name is not None and (wanted is None or wanted(name)):
                 yield name, lambda name=name: self.read(name)
 

@@ -212,9 +212,9 @@ def checked_shape(size, channels):
     """Return (height, width) of `size`, or raise `PixelError`."""
     shape = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in shape)
-    if not whole or len(shape) != 2 or min(shape) < 16:
+    if not whole or len(shape) != 2 or not 16 <= min(shape) <= max(shape) <= 2048:
         raise PixelError(
-            f"Got size {size!r}; expected a number of pixels or (height, width), 16 or more a "
+            f"Got size {size!r}; expected a number of pixels or (height, width), 16 to 2048 a "
             "side. Pass size=48, say."
         )
     if channels not in (1, 3):

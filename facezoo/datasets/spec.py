@@ -1,7 +1,7 @@
 """`DatasetSpec`: what a data set's file states about it, and nothing else.
 
 A file under `datasets/` reads one data set's official form and says which targets and
-protocols it has; `prepare.py` and `loading.py` do with it what is the same for all.
+protocols it has; `prepare.py` and `load_dataset` do with it what is the same for all.
 """
 
 import dataclasses

@@ -9,7 +9,6 @@ what a killed writer left behind is cleared by the next.
 import collections
 import contextlib
 import csv
-import errno
 import hashlib
 import json
 import os
@@ -84,8 +83,6 @@ def writing(name, picture_shape, columns, root=None):
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
-            raise
         raise StoreError(
             f"Got {error.strerror!r} while writing {name!r} under {str(folder)!r}; expected a "
             "folder with room that can be written. Free some space, or set FACEZOO_HOME to "

@@ -8,6 +8,7 @@ when the recipe is written, not after an hour.
 import dataclasses
 import json
 import math
+import re
 from typing import Any
 
 from facezoo.augment import Augmentation
@@ -18,6 +19,16 @@ from facezoo.models import BUILDERS
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine", "plateau")
 MONITORS = ("val_loss", "val_accuracy")
+NONE = type(None)
+FIELD_TYPES = {
+    "name": (str,),
+    "summary": (str,),
+    "reported": (str,),
+    "target": (str, NONE),
+    "protocol": (str, NONE),
+    "builder_args": (dict,),
+    "optimizer_args": (dict,),
+}
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -134,16 +145,26 @@ class Recipe:
         if self.builder not in BUILDERS:
             raise unknown("builder", self.builder, BUILDERS)
         check_name(self.dataset)
-        for field, kind in (("builder_args", dict), ("optimizer_args", dict), ("name", str)):
+        for field, kind in FIELD_TYPES.items():
             if not isinstance(getattr(self, field), kind):
+                names = " or ".join(k.__name__ for k in kind)
                 raise RecipeError(
-                    f"Got {field}={getattr(self, field)!r}; expected a {kind.__name__}. Write it "
-                    "as one."
+                    f"Got {field}={getattr(self, field)!r}; expected {names}. Write it as one."
                 )
+        if not re.fullmatch(r"\w[\w.-]*", self.name):
+            raise RecipeError(
+                f"Got name={self.name!r}, which names the folder of runs; expected letters, "
+                "digits, '.', '_' and '-'. Change it."
+            )
         if not isinstance(self.augmentation, Augmentation | None):
             raise RecipeError(
                 f"Got augmentation={self.augmentation!r}; expected an Augmentation or None. "
                 "Set its fields, such as augmentation.rotate=10."
+            )
+        if not isinstance(self.schedule, Schedule):
+            raise RecipeError(
+                f"Got schedule={self.schedule!r}; expected a Schedule. Set its fields, such as "
+                "schedule.kind=cosine."
             )
         _number("limit", self.limit, 1, whole=True, optional=True)
         _number("label_smoothing", self.label_smoothing, 0, 1)
@@ -155,7 +176,7 @@ class Recipe:
         _number("patience", self.patience, 1, whole=True, optional=True)
         _one_of("monitor", self.monitor, MONITORS)
         _one_of("precision", self.precision, PRECISIONS)
-        _number("seed", self.seed, 0, whole=True)
+        _number("seed", self.seed, 0, 2**31, whole=True)  # what every library takes
 
     def override(self, settings):
         """Return this recipe with some fields changed.

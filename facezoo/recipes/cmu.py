@@ -7,7 +7,7 @@ size, filters, dropout, optimizer) and these recipes start inside it; what the s
 
 The default protocol is `random80`: photographs of one size. The study's ~0.85 for
 expression is what `all-sizes` gives (`--set protocol=all-sizes`), where smaller copies of
-the tested photographs are in training: docs/results.md has all protocols side by side.
+the tested photographs are in training: the README has all protocols side by side.
 
 Cost: under a minute each on two cores. Command: facezoo train cmu-lenet5-pose
 """
