@@ -13,7 +13,7 @@ test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/installed
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --check --no-cache .
 
 # What is slow or needs JAX and PyTorch: every test here, then again without TensorFlow.
 check-all: lint $(VENV)/installed .venv-backends/installed

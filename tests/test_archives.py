@@ -4,8 +4,8 @@ import tarfile
 import zipfile
 
 import pytest
-from conftest import write_zip
 
+from conftest import write_zip
 from facezoo.datasets import archives
 from facezoo.datasets.archives import Archive
 from facezoo.errors import ArchiveError, DatasetNotFound, FacezooError, PictureError

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from conftest import picture_bytes, write_zip
 
+from conftest import picture_bytes, write_zip
 from facezoo.datasets import load_dataset
 from facezoo.datasets.prepare import prepare
 from facezoo.datasets.store import PreparedSet

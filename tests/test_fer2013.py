@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import picture_bytes, write_zip
 
+from conftest import picture_bytes, write_zip
 from facezoo.datasets import fer2013, get_spec, load_dataset
 from facezoo.datasets.archives import MAX_LINE, Archive
 from facezoo.datasets.prepare import prepare

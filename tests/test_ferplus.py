@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_zip
 from test_fer2013 import CSV, CSV_FORMS, PIXELS, USAGES, pictures, rows_csv, write
 
+from conftest import write_zip
 from facezoo.datasets import get_spec, load_dataset
 from facezoo.datasets.archives import Archive
 from facezoo.datasets.prepare import prepare

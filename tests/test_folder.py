@@ -4,8 +4,8 @@ import unicodedata
 
 import numpy as np
 import pytest
-from conftest import picture_bytes, write_zip
 
+from conftest import picture_bytes, write_zip
 from facezoo.datasets import get_spec, list_datasets, load_dataset
 from facezoo.datasets.folder import Layout
 from facezoo.datasets.prepare import prepare

@@ -4,9 +4,9 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import picture_bytes
 from PIL import Image
 
+from conftest import picture_bytes
 from facezoo.errors import PictureError
 from facezoo.pictures import decode
 

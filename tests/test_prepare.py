@@ -8,8 +8,8 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import cmu_photos, write_zip
 
+from conftest import cmu_photos, write_zip
 from facezoo.datasets import load_dataset, store
 from facezoo.datasets.prepare import prepare
 from facezoo.datasets.store import PreparedSet, writing
