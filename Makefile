@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+PYTEST = -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test lint check-all clean
 
@@ -10,16 +11,16 @@ demo: $(VENV)/installed
 	$(BIN)/facezoo demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --check --no-cache .
 
 # What is slow or needs JAX and PyTorch: every test here, then again without TensorFlow.
 check-all: lint $(VENV)/installed .venv-backends/installed
-	$(BIN)/python -m pytest -m ''
-	KERAS_BACKEND=jax .venv-backends/bin/python -m pytest
-	KERAS_BACKEND=torch .venv-backends/bin/python -m pytest
+	$(BIN)/python $(PYTEST) -m ''
+	KERAS_BACKEND=jax .venv-backends/bin/python $(PYTEST)
+	KERAS_BACKEND=torch .venv-backends/bin/python $(PYTEST)
 
 $(VENV)/installed: requirements.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)

@@ -68,6 +68,48 @@ def check_pixels(images):
         )
 
 
+def gradient(function, x):
+    """Return the gradient of a function of one tensor.
+
+    Args:
+        function: tensor of the shape of `x` -> scalar tensor, of differentiable operations.
+        x: floating-point tensor of the active backend, or array.
+
+    Returns:
+        The active backend's tensor, of the shape and dtype of `x`; zeros where the
+        function does not depend on it.
+
+    Raises:
+        FacezooError: a Keras backend without gradients here.
+    """
+    name = keras.backend.backend()
+    x = keras.ops.convert_to_tensor(x)
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            value = function(x)
+        return tape.gradient(value, x, unconnected_gradients="zero")
+    if name == "jax":
+        import jax
+
+        return jax.grad(function)(x)
+    if name == "torch":
+        import torch
+
+        x = x.detach().requires_grad_()
+        value = function(x)
+        if not value.requires_grad:
+            return torch.zeros_like(x)
+        (found,) = torch.autograd.grad(value, x, allow_unused=True, materialize_grads=True)
+        return found
+    raise FacezooError(
+        f"Got Keras backend {name!r}; expected one of {', '.join(_KERNELS)}. Set KERAS_BACKEND "
+        "before Keras is imported."
+    )
+
+
 def set_seeds(seed):
     """Seed Python's, numpy's and the backend's global generators.
 

@@ -9,14 +9,16 @@ the memory of early stopping.
 
 import math
 import time
+import warnings
 
 import keras
 import numpy as np
 
 from facezoo import backend
-from facezoo.errors import TrainingDiverged
+from facezoo.errors import CollapseWarning, TrainingDiverged
 
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
+FEWEST = 50  # validation pictures, and steps, from which CollapseWatch concludes anything
 
 
 class Reseed(keras.callbacks.Callback):
@@ -71,6 +73,91 @@ class ReduceOnPlateau(Remembering, keras.callbacks.ReduceLROnPlateau):
     """Keras' plateau schedule with a memory."""
 
     fields = ("wait", "best", "cooldown_counter")
+
+
+class LargestShare(keras.metrics.Metric):
+    """Share of the answers that name the most frequent class: 1.0 where all are the same.
+
+    Args:
+        num_classes: width of the answers.
+        **kwargs: of `keras.metrics.Metric`.
+    """
+
+    def __init__(self, num_classes, name="largest_share", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.counts = self.add_variable((num_classes,), initializer="zeros", name="counts")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Count the answers: floats (batch, num_classes); labels and weights do not matter."""
+        answers = keras.ops.argmax(y_pred, axis=-1)
+        named = keras.ops.one_hot(answers, self.counts.shape[0], dtype=self.counts.dtype)
+        self.counts.assign(self.counts + keras.ops.sum(named, axis=0))
+
+    def result(self):
+        """Return a scalar in 0-1."""
+        total = keras.ops.maximum(keras.ops.sum(self.counts), 1.0)
+        return keras.ops.max(self.counts) / total
+
+
+class CollapseWatch(Remembering, keras.callbacks.Callback):
+    """Warn once when a model answers one class for nearly all validation pictures.
+
+    Study E's EfficientNet did so for 65 epochs and nobody was told: its pixels were scaled
+    twice. Costs no pass over the pictures: `answers`, a metric to compile the model with,
+    counts what `fit` predicts anyway. The first epoch does not count, for many a network
+    begins with one class; nor do the first 50 steps, nor fewer than 50 validation pictures:
+    a sound network has one answer for all, too, after the few steps of a trial.
+
+    Writes "val_largest_share" into the logs of every epoch, and so into history.csv.
+
+    Args:
+        classes: int (N,), the labels of the validation pictures.
+        label_set: their `LabelSet`.
+        share: of the answers in one class from which on this is a collapse.
+        label_share: of the labels in that class, from which on it is none: where nearly
+            all pictures are of one class, answering it may be right.
+
+    Attributes:
+        answers: `LargestShare`, for `model.compile(metrics=[...])`.
+        collapsed_at_epoch: number of the epoch, from 1, that was warned of, or None.
+
+    Warns:
+        CollapseWarning: once, at the end of the second epoch or of a later one.
+    """
+
+    fields = ("collapsed_at_epoch",)
+
+    def __init__(self, classes, label_set, *, share=0.95, label_share=0.8):
+        super().__init__()
+        self.classes = np.asarray(classes)
+        self.label_set = label_set
+        self.share = share
+        self.label_share = label_share
+        self.answers = LargestShare(len(label_set))
+        self.collapsed_at_epoch = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Look at the answers that the validation has just counted."""
+        # the training pictures' share mixes all the weights of an epoch: it tells nothing
+        (logs or {}).pop(self.answers.name, None)
+        steps = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        early = epoch == 0 or min(steps, len(self.classes)) < FEWEST
+        if early or self.collapsed_at_epoch is not None:
+            return
+        counts = keras.ops.convert_to_numpy(self.answers.counts)
+        answered = int(counts.argmax())
+        share = counts[answered] / counts.sum()
+        labelled = np.mean(self.classes == answered)
+        if share >= self.share and labelled < self.label_share:
+            self.collapsed_at_epoch = epoch + 1
+            warnings.warn(
+                f"Got the answer {self.label_set.classes[answered]!r} for {share:.0%} of the "
+                f"validation pictures in epoch {epoch + 1}, while {labelled:.0%} are labelled so; "
+                "expected several classes by now. If it stays so, look for pixels that are scaled "
+                "twice, a learning rate that is too high or too low, or a frozen backbone.",
+                CollapseWarning,
+                stacklevel=2,
+            )
 
 
 class RunKeeper(keras.callbacks.Callback):

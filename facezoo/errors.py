@@ -52,6 +52,10 @@ class TrainingDiverged(FacezooError):
     """A loss that became NaN or infinite; names the epoch and the last good checkpoint."""
 
 
+class CollapseWarning(UserWarning):
+    """A model in training that answers one class for nearly every picture; no error."""
+
+
 def unknown(kind, got, known):
     """Return an `UnknownName` that lists the names that exist, nearest first.
 

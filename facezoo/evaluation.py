@@ -1,11 +1,11 @@
 """`evaluate`: a trained model meets pictures, and a `Report` says what it is worth.
 
-The test part of a run's own protocol is opened here and nowhere else. Another protocol
-of the same data set is refused where its test pictures trained or selected the model.
+The test part of a run's own protocol is opened here and nowhere else. Another protocol,
+or another data set with the same photographs, is refused where its test pictures trained
+or selected the model.
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,23 +14,28 @@ from facezoo import plots
 from facezoo.datasets import Split, load_dataset
 from facezoo.datasets.audit import exact_copies
 from facezoo.errors import LabelSetMismatch, ProtocolError, RunError
-from facezoo.labels import LabelSet, remap
+from facezoo.labels import remap
 from facezoo.models import get_builder
+from facezoo.pooled import pool
 from facezoo.recipes import load_data
-from facezoo.report import Report, evaluate_predictions, markdown_table, pool
+from facezoo.report import Report, evaluate_predictions
 from facezoo.runs import RunFolder
 
 BATCH = 256
 
 
-def evaluate(source, *, dataset=None, target=None, protocol=None, root=None):
+def evaluate(source, *, dataset=None, target=None, protocol=None, merge=None, root=None):
     """Evaluate a run's model on test pictures.
+
+    Another data set's classes meet the model's by name. Pictures of a class that the model
+    lacks are left out unless `merge` counts them as another; an answer of a class that the
+    data lack is a mistake. The report's note says what was done.
 
     Args:
         source: `RunFolder`, or the path of one.
         dataset, target, protocol: what to test on; None for what the run was trained on.
-            Another data set's classes meet the model's by name; pictures of a class that
-            the model lacks are left out, and the report's n says how many are left.
+        merge: optional `{class of the data: class of the model}`, such as
+            {"contempt": "disgust"}.
         root: folder of prepared data sets; None for the default.
 
     Returns:
@@ -44,7 +49,7 @@ def evaluate(source, *, dataset=None, target=None, protocol=None, root=None):
     run = source if isinstance(source, RunFolder) else RunFolder(Path(source))
     model, data = load_run(run), own_data(run, root)
     if dataset is None and target is None and protocol is None:
-        return _test_report(model, data)
+        return _test_report(model, data.test, data, merge)
     recipe = run.recipe
     own = dataset in (None, recipe.dataset)
     other = load_dataset(
@@ -54,9 +59,8 @@ def evaluate(source, *, dataset=None, target=None, protocol=None, root=None):
         seed=recipe.seed,
         root=root,
     )
-    if own:
-        _refuse_seen(data, other)
-    return _test_report(model, other)
+    _refuse_seen(data, other)
+    return _test_report(model, other.test, data, merge)
 
 
 def load_run(run):
@@ -104,8 +108,14 @@ def predict(model, images):
     return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
 
 
-def report_on(model, split, *, copies=None):
+def report_on(model, split, *, copies=None, merge=None):
     """Return the `Report` of a model with a label set on a `Split`.
+
+    Args:
+        model: Keras model with a `label_set`.
+        split: `Split`, of the model's classes or others that meet them by name.
+        copies: optional bool (N,), as `exact_copies` finds them.
+        merge: as for `evaluate`.
 
     Raises:
         LabelSetMismatch: no label set, or fewer than two classes in common.
@@ -115,13 +125,10 @@ def report_on(model, split, *, copies=None):
             "Got a model without a label set; expected one that says what its outputs mean. "
             "Set model.label_set."
         )
-    if split.label_set.classes != model.label_set.classes:
-        labels = remap(split.label_set, model.label_set)[split.classes]
-        kept = labels >= 0
+    note = ""
+    if merge or split.label_set.classes != model.label_set.classes:
+        split, kept, note = _in_classes_of(model.label_set, split, merge)
         copies = None if copies is None else copies[kept]
-        split = Split(
-            split.take(kept).images, labels[kept], split.take(kept).table, model.label_set
-        )
     probabilities = predict(model, split.images)
     files = split.table.get("file")
     return evaluate_predictions(
@@ -130,7 +137,26 @@ def report_on(model, split, *, copies=None):
         model.label_set,
         files=None if files is None else list(files),
         copies=copies,
+        note=note,
     )
+
+
+def _in_classes_of(label_set, split, merge):
+    """Return (`Split` in another label set, bool (N,) pictures kept, what was done)."""
+    to = remap(split.label_set, label_set, merge=merge)
+    labels = to[split.classes]
+    kept = labels >= 0
+    rest = split.take(kept)
+    names = np.array(split.label_set.classes)
+    dropped = [n for n, k in zip(names, to, strict=True) if k < 0]
+    lacking = [n for i, n in enumerate(label_set.classes) if i not in to]
+    done = [f"{k} counted as {v}" for k, v in (merge or {}).items()]
+    if dropped:
+        count = int((~kept).sum())
+        done.append(f"{count:,} pictures of {', '.join(dropped)} left out: the model lacks that")
+    if lacking:
+        done.append(f"the data have no {', '.join(lacking)}: such answers are mistakes")
+    return Split(rest.images, labels[kept], rest.table, label_set), kept, "; ".join(done)
 
 
 def write_evaluation(run, data, *, test=True):
@@ -142,10 +168,12 @@ def write_evaluation(run, data, *, test=True):
     model = load_run(run)
     reports = {"validation": report_on(model, data.validation)}
     if test:
-        reports["test"] = _test_report(model, data)
+        reports["test"] = _test_report(model, data.test, data)
     role, shown = list(reports.items())[-1]
     recipe, history = run.recipe, run.history
-    best = run.state["checkpoints"][0]["memory"]["early"]["best_epoch"] + 1
+    memory = run.state["checkpoints"][0]["memory"]
+    best = memory["early"]["best_epoch"] + 1
+    collapsed = memory.get("collapse", {}).get("collapsed_at_epoch")
     title = f"{recipe.name} on {data.protocol}, seed {recipe.seed}"
     run.write_figure("confusion_matrix.png", plots.confusion_matrix(shown, title=title))
     run.write_figure("curves.png", plots.learning_curves(history, best_epoch=best))
@@ -157,6 +185,11 @@ def write_evaluation(run, data, *, test=True):
     lines = [shown.to_markdown(title=title), header]
     if data.note:
         lines.append(f"**Note: {data.note}.**")
+    if collapsed:
+        lines.append(
+            f"**Warning: in epoch {collapsed} nearly every validation picture got the same "
+            "answer.** history.csv has the largest class's share of every epoch."
+        )
     if recipe.reported:
         lines.append(f"The study reported: {recipe.reported}.")
     lines.append("![confusion matrix](confusion_matrix.png)\n\n![curves](curves.png)")
@@ -170,6 +203,7 @@ def write_evaluation(run, data, *, test=True):
         "reported": recipe.reported,
         "epochs": len(history),
         "best_epoch": best,
+        "collapsed_at_epoch": collapsed,
         "seconds_per_epoch": float(history["seconds"].median()),
         **{name: report.to_dict() for name, report in reports.items()},
     }
@@ -184,59 +218,48 @@ def write_summary(run):
     shown = pooled[parts[-1]]  # the test pictures, where they were opened
     first = metrics[0]
     title = f"{first['recipe']} on {first['protocol']}, {len(metrics)} seeds: mean and range"
-    matrix = np.array(shown["confusion_matrix"])
-    drawn = SimpleNamespace(  # what the figure of one report reads, for all of them
-        label_set=LabelSet.from_dict(shown["label_set"]),
-        confusion_matrix=matrix,
-        n=int(matrix.sum()),
-        accuracy=shown["accuracy"]["mean"],
-        accuracy_interval=shown["accuracy"]["range"],
-        macro_f1=shown["macro_f1"]["mean"],
-    )
-    run.write_figure("confusion_matrix.png", plots.confusion_matrix(drawn, title=title))
-    text = _pooled_markdown(shown, title)
+    run.write_figure("confusion_matrix.png", plots.confusion_matrix(shown, title=title))
+    text = shown.to_markdown(title=title)
     if first["note"]:
         text += f"\n**Note: {first['note']}.**\n"
     run.write_text("report.md", text + "\n![confusion matrix](confusion_matrix.png)\n")
     shared = {key: first[key] for key in ("recipe", "protocol", "target", "note", "reported")}
-    run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **pooled})
+    figures = {part: report.to_dict() for part, report in pooled.items()}
+    run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **figures})
 
 
-def _pooled_markdown(pooled, title):
-    accuracy, f1 = pooled["accuracy"], pooled["macro_f1"]
-    spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.1%}"
-    rows = [
-        (name, c["precision"], c["recall"], c["f1"], c["support"])
-        for name, c in pooled["per_class"].items()
-    ]
-    low, high = accuracy["range"]
-    return (
-        "\n\n".join(
-            (
-                f"# {title}",
-                f"**Accuracy {accuracy['mean']:.1%}**{spread} (mean and standard deviation; "
-                f"{low:.1%} to {high:.1%}), macro F1 {f1['mean']:.1%}.",
-                "## Classes, all seeds pooled",
-                markdown_table(("class", "precision", "recall", "F1", "pictures"), rows),
-            )
-        )
-        + "\n"
-    )
+def _test_report(model, test, data, merge=None):
+    """Report on test pictures, told apart from those of `data` that made the model."""
+    copies = _seen(test, data) if _comparable(test, data) else None
+    return report_on(model, test, copies=copies, merge=merge)
 
 
-def _test_report(model, data):
-    copies = exact_copies(data.test, data.train) | exact_copies(data.test, data.validation)
-    return report_on(model, data.test, copies=copies)
+def _comparable(test, data):
+    return test.images.shape[1:] == data.train.images.shape[1:]
+
+
+def _seen(test, data):
+    """Bool (len(test),): pictures that are, byte for byte, ones that made the model."""
+    return exact_copies(test, data.train) | exact_copies(test, data.validation)
 
 
 def _refuse_seen(data, other):
-    """Refuse test pictures that the model was fitted or selected on."""
-    seen = np.concatenate([data.train.images.rows, data.validation.images.rows])
-    count = int(np.isin(other.test.images.rows, seen).sum())
-    if count:
+    """Refuse test pictures that the model was fitted or selected on.
+
+    Rows tell it of the same data set. Another set may hold the same photographs, as FER+
+    does those of FER2013: a few copies are only counted, most of them are refused.
+    """
+    if other.name == data.name:
+        rows = np.concatenate([data.train.images.rows, data.validation.images.rows])
+        count, few = int(np.isin(other.test.images.rows, rows).sum()), 0
+    elif _comparable(other.test, data):
+        count, few = int(_seen(other.test, data).sum()), len(other.test) // 2
+    else:
+        return
+    if count > few:
         raise ProtocolError(
-            f"Got {other.protocol} to test a model of {data.protocol}: {count} of its "
-            f"{len(other.test):,} test pictures trained or selected that model; expected none. "
+            f"Got {other.protocol} to test a model of {data.protocol}: {count:,} of its "
+            f"{len(other.test):,} test pictures trained or selected that model; expected others. "
             f"Train under {other.protocol}, or evaluate under {data.protocol}."
         )
 

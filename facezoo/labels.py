@@ -156,6 +156,9 @@ def remap(source, target, *, merge=None):
     """
     merge = {canonical(k): canonical(v) for k, v in (merge or {}).items()}
     wanted = {canonical(name): i for i, name in enumerate(target.classes)}
+    for name in merge:
+        if name not in map(canonical, source.classes):
+            raise unknown(f"class of {source.name!r}", name, source.classes)
     for name in merge.values():
         if name not in wanted:
             raise unknown(f"class of {target.name!r}", name, target.classes)

@@ -14,16 +14,19 @@ from PIL import Image, ImageOps
 from facezoo.errors import PictureError
 
 MAX_PIXELS = 50_000_000  # our choice: twice a full-frame camera, 150 MB as RGB
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "box": Image.Resampling.BOX}
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "GIF", "WEBP", "TIFF")  # PPM reads PGM too
 
 
-def decode(data, *, channels=None, size=None):
+def decode(data, *, channels=None, size=None, resampling="bilinear"):
     """Decode one picture.
 
     Args:
         data: bytes of a JPEG, PNG, PGM, PPM, BMP, GIF, WebP or TIFF file.
         channels: 1 for gray, 3 for RGB, None for gray if the file is gray and else RGB.
-        size: (height, width) to resize to, antialiased bilinear; None keeps the size.
+        size: (height, width) to resize to; None keeps the size.
+        resampling: "bilinear", antialiased, or "box": the mean of what a pixel covers, and
+            repeated pixels where it gets larger.
 
     Returns:
         uint8 (height, width, channels), 0-255.
@@ -37,7 +40,7 @@ def decode(data, *, channels=None, size=None):
         channels = 1 if picture.mode == "L" else 3
     picture = picture.convert("L" if channels == 1 else "RGB")
     if size is not None and picture.size != (size[1], size[0]):
-        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        picture = picture.resize((size[1], size[0]), RESAMPLING[resampling])
     return np.asarray(picture, dtype=np.uint8).reshape(picture.height, picture.width, channels)
 
 

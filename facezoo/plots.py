@@ -67,7 +67,7 @@ def confusion_matrix(report, *, normalize=True, title=""):
     """Draw a report's confusion matrix: a row a true, a column a predicted class.
 
     Args:
-        report: `Report`.
+        report: `Report` or `PooledReport`.
         normalize: True colours by the share of the row, and writes it above the count;
             False knows counts only. Cells that hold no picture stay blank, and the row
             of a class without pictures is gray.
@@ -225,13 +225,14 @@ def reliability_diagram(report):
     return figure
 
 
-def sample_grid(images, titles, columns=8):
+def sample_grid(images, titles, columns=8, *, width=PICTURE):
     """Draw pictures in rows, a title above each.
 
     Args:
         images: uint8 (N, height, width, 1 or 3), 0-255: an ndarray or `Pictures`.
         titles: N texts; long ones are broken into lines.
         columns: pictures in a row.
+        width: inches that a picture is wide.
 
     Returns:
         matplotlib.figure.Figure.
@@ -252,16 +253,20 @@ def sample_grid(images, titles, columns=8):
             f"Got {len(titles)} titles for {len(images)} pictures; expected one a picture. "
             'Pass [""] * len(images) for none.'
         )
-    titles = ["\n".join(textwrap.fill(line, 21) for line in str(t).split("\n")) for t in titles]
+    letters = int(21 * width / PICTURE)  # of a line
+    titles = ["\n".join(textwrap.fill(x, letters) for x in str(t).split("\n")) for t in titles]
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    high = PICTURE * images.shape[1] / images.shape[2]
+    high = width * images.shape[1] / images.shape[2]
     tall = high + 0.14 * max(title.count("\n") + 1 for title in titles) + 0.12  # with the title
-    wide = PICTURE + 0.1
+    wide = width + 0.1
     with _drawing(wide * columns, tall * rows, layout=None) as figure:
         for i, (image, title) in enumerate(zip(images, titles, strict=True)):
-            left, bottom = (i % columns + 0.04) / columns, 1 - (i // columns + 1 - 0.02) / rows
-            size = (PICTURE / (wide * columns), high / (tall * rows))
+            left, bottom = (
+                (i % columns + 0.05 / wide) / columns,
+                1 - (i // columns + 1 - 0.02) / rows,
+            )
+            size = (width / (wide * columns), high / (tall * rows))
             axes = figure.add_axes((left, bottom, *size))
             axes.imshow(image, cmap="gray", vmin=0, vmax=255)  # vmin, vmax: for gray pictures
             axes.set_title(title, fontsize=8, pad=3)
@@ -330,13 +335,8 @@ def _cell_texts(counts, shares, normalize):
 
 def _heading(axes, title, report):
     """Write the report's figures above the axes, and a bold title above them."""
-    low, high = report.accuracy_interval
-    text = (
-        f"accuracy {report.accuracy:.1%} ({low:.1%} to {high:.1%})\n"
-        f"macro F1 {report.macro_f1:.1%}, {report.n:,} pictures"
-    )
     centre = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
-    axes.annotate(text, (0.5, 1), (0, 5), color=INK, **centre)
+    axes.annotate(report.headline, (0.5, 1), (0, 5), color=INK, **centre)
     axes.set_title(title, pad=38, fontsize=12, fontweight="bold")  # 38 points: above two lines
 
 
@@ -352,10 +352,11 @@ def _curve(axes, history, name, best_epoch):
         axes.axvline(best_epoch, color=INK, linestyle=":", label=f"best epoch {best_epoch}")
     axes.set(xlabel="epoch", ylabel="", title=name.replace("_", " "))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    if name.endswith("accuracy"):
+    rising = name.endswith("accuracy")
+    if rising:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(axis="y")
-    axes.legend()
+    axes.legend(loc="lower right" if rising else "upper right")  # "best" can take seconds
 
 
 def _bars(rows, number):

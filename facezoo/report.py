@@ -1,11 +1,10 @@
 """Reports: what a model's answers on a split are worth, in scikit-learn's figures.
 
-`evaluate_predictions` turns probabilities and labels into a `Report`; `pool` sums up the
-reports of several seeds. Nothing here draws (`plots.py` does) or writes a file.
+`evaluate_predictions` turns probabilities and labels into a `Report`. Nothing here draws
+(`plots.py` does) or writes a file; `pooled.py` sums up the reports of several seeds.
 """
 
 import dataclasses
-import statistics
 import warnings
 
 import numpy as np
@@ -48,6 +47,7 @@ class Report:
             nats; None for hard labels.
         accuracy_by_agreement: filled bins of the largest vote share,
             `{"low", "high", "n", "share", "accuracy"}`; None for hard labels.
+        note: what a reader of the figures must know, such as classes left out; or "".
     """
 
     label_set: LabelSet
@@ -66,6 +66,16 @@ class Report:
     reliability: list
     kl_to_votes: float | None = None
     accuracy_by_agreement: list | None = None
+    note: str = ""
+
+    @property
+    def headline(self):
+        """What a figure of this report says above itself."""
+        low, high = self.accuracy_interval
+        return (
+            f"accuracy {self.accuracy:.1%} ({low:.1%} to {high:.1%})\n"
+            f"macro F1 {self.macro_f1:.1%}, {self.n:,} pictures"
+        )
 
     def to_dict(self):
         """Return the fields as JSON holds them: the body of a run's metrics.json."""
@@ -107,6 +117,7 @@ class Report:
             f"Macro F1 {self.macro_f1:.1%}, balanced accuracy {self.balanced_accuracy:.1%}, "
             f"expected calibration error {self.ece:.1%}, log loss {self.log_loss:.3f}.",
             _copies_line(self.copies, self.without_copies),
+            *((f"**Note: {self.note}.**",) if self.note else ()),
             "## Classes",
             markdown_table(("class", "precision", "recall", "F1", "pictures"), per_class),
             "## Confusion matrix (rows true, columns predicted)",
@@ -121,7 +132,7 @@ class Report:
 
 
 def evaluate_predictions(
-    probabilities, labels, label_set, *, files=None, copies=None, seed=0, resamples=1000
+    probabilities, labels, label_set, *, files=None, copies=None, note="", seed=0, resamples=1000
 ):
     """Measure a model's answers against the labels.
 
@@ -140,6 +151,7 @@ def evaluate_predictions(
         files: optional names of the N pictures, for `worst`.
         copies: optional bool (N,), True for copies of training pictures, as
             `facezoo.datasets.audit.exact_copies` finds them.
+        note: what a reader of the figures must know.
         seed, resamples: of the bootstrap.
 
     Returns:
@@ -165,49 +177,16 @@ def evaluate_predictions(
         accuracy=float(right.mean()),
         accuracy_interval=_bootstrap(right, seed, resamples),
         ece=sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in reliability) / n,
-        per_class=_per_class(figures["confusion_matrix"], label_set),
+        per_class=per_class_figures(figures["confusion_matrix"], label_set),
         copies=None if copies is None else int(copies.sum()),
         without_copies=_without(copies, right),
         worst=_worst(labels, predicted, confidence, files, label_set),
         reliability=reliability,
         kl_to_votes=None if votes is None else _divergence(votes, probabilities),
         accuracy_by_agreement=agreement,
+        note=note,
         **figures,
     )
-
-
-def pool(reports):
-    """Sum up the reports of several seeds of one recipe.
-
-    Args:
-        reports: `Report`s that share a label set, one or more.
-
-    Returns:
-        dict, ready for JSON: "reports" (how many), "label_set"; "accuracy", "macro_f1" and
-        "ece", each `{"mean", "std", "range": [low, high]}` with the sample standard
-        deviation (None for one report); "confusion_matrix", the sum of all, and
-        "per_class", computed from that sum.
-
-    Raises:
-        FacezooError: no reports, or reports of two label sets (LabelSetMismatch).
-    """
-    reports = list(reports)
-    if not reports:
-        raise FacezooError("Got no reports to pool; expected one a seed. Evaluate a run first.")
-    label_set, others = reports[0].label_set, {report.label_set for report in reports[1:]}
-    if others - {label_set}:
-        raise LabelSetMismatch(
-            f"Got reports of {label_set} and {(others - {label_set}).pop()}; expected one label "
-            "set. Pool the runs of one recipe."
-        )
-    matrix = np.sum([report.confusion_matrix for report in reports], axis=0)
-    return {
-        "reports": len(reports),
-        "label_set": label_set.to_dict(),
-        **{k: _spread([getattr(r, k) for r in reports]) for k in ("accuracy", "macro_f1", "ece")},
-        "confusion_matrix": matrix.tolist(),
-        "per_class": _per_class(matrix, label_set),
-    }
 
 
 def _distributions(values, label_set, what):
@@ -275,7 +254,7 @@ def _scikit_figures(labels, predicted, probabilities):
         }
 
 
-def _per_class(matrix, label_set):
+def per_class_figures(matrix, label_set):
     """Confusion matrix -> `{class: {"precision", "recall", "f1", "support"}}`."""
     true, predicted = np.indices(matrix.shape)  # every cell is an answer, weighted by its count
     columns = metrics.precision_recall_fscore_support(
@@ -346,11 +325,6 @@ def _divergence(votes, probabilities):
     floor = np.finfo(np.float64).eps  # where scikit-learn's log_loss clips too
     ratio = np.where(votes > 0, votes, 1) / np.maximum(probabilities, floor)
     return float((votes * np.log(ratio)).sum(axis=1).mean())
-
-
-def _spread(values):
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.fmean(values), "std": std, "range": [min(values), max(values)]}
 
 
 def _copies_line(copies, rest):

@@ -8,50 +8,20 @@ only.
 
 import contextlib
 import datetime
-import hashlib
+import errno
 import json
-import os
+import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
 from facezoo.errors import FacezooError, RunError
+from facezoo.files import locked, replacing, sha256
 from facezoo.recipes import Recipe
 
-try:
-    import fcntl
-except ImportError:  # Windows: two trainings into one folder are not kept apart there
-    fcntl = None
-
 FORMAT = 1
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Give a path to write to, in the same folder; rename it to `path` when all went well.
-
-    The temporary name ends like `path`, for writers that go by the ending.
-    """
-    path = Path(path)
-    handle, beside = tempfile.mkstemp(prefix=".writing-", suffix=path.name, dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(beside)
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-
-
-def sha256(path):
-    """Return the hexadecimal sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+CHECKPOINT = {"epoch", "checkpoint", "sha256", "best", "stopped", "memory"}  # in state.json
 
 
 class RunFolder:
@@ -126,8 +96,9 @@ class RunFolder:
     @property
     def seeds(self):
         """Run folders of the seeds, for a run of several; else an empty list."""
-        numbered = sorted(self.path.glob("seed-*"), key=lambda p: int(p.name.split("-")[1]))
-        return [RunFolder(p) for p in numbered]
+        found = {p: re.fullmatch(r"seed-(\d+)", p.name) for p in self.path.glob("seed-*")}
+        numbered = {p: int(match[1]) for p, match in found.items() if match}
+        return [RunFolder(p) for p in sorted(numbered, key=numbered.get)]
 
     @property
     def state(self):
@@ -137,6 +108,14 @@ class RunFolder:
         state = self.read_json("state.json")
         if not isinstance(state, dict) or state.get("format") != FORMAT:
             raise self._damaged("state.json", f"not of format {FORMAT}")
+        entries = state.get("checkpoints")
+        if not (
+            {"fingerprint", "label_set"} <= state.keys()
+            and isinstance(entries, list)
+            and entries
+            and all(isinstance(e, dict) and e.keys() >= CHECKPOINT for e in entries)
+        ):
+            raise self._damaged("state.json", "fields are missing")
         return state
 
     @property
@@ -185,7 +164,10 @@ class RunFolder:
     def write_file(self, name, save):
         """Write any file through `save(path)`; return its sha256."""
         with self._writing(name) as beside:
-            save(str(beside))
+            try:
+                save(str(beside))
+            except RuntimeError as error:  # how h5py says that a disk is full
+                raise OSError(errno.EIO, str(error).partition("\n")[0]) from None
             digest = sha256(beside)
         return digest
 
@@ -204,21 +186,18 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self):
         """Keep other trainings out of the folder; `RunError` where one is at work."""
-        try:
-            handle = open(self.path / ".lock", "w")  # noqa: SIM115 - closed below
-        except OSError as error:
-            raise RunError(
-                f"Got {error.strerror!r} for {str(self.path)!r}; expected a run folder that can be "
-                "written. Change its permissions, or start a new run."
-            ) from None
-        with handle as lock:
+        with contextlib.ExitStack() as held:
             try:
-                if fcntl is not None:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(self.path / ".lock", wait=False))
             except BlockingIOError:
                 raise RunError(
                     f"Got {str(self.path)!r}, into which another training writes; expected a "
                     "folder of its own. Wait for it, or start a new run."
+                ) from None
+            except OSError as error:
+                raise RunError(
+                    f"Got {error.strerror!r} for {str(self.path)!r}; expected a run folder that "
+                    "can be written. Change its permissions, or start a new run."
                 ) from None
             yield
 

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 
 from rich.console import Console
 from rich.progress import (
@@ -21,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from facezoo.errors import FacezooError
+from facezoo.errors import CollapseWarning, FacezooError
 
 out = Console(markup=False, highlight=False)
 err = Console(stderr=True, markup=False, highlight=False)
@@ -83,6 +84,40 @@ def starting_keras():
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@contextlib.contextmanager
+def warnings_in_a_line():
+    """Show what facezoo warns of as one line on stderr, above a progress bar if there is one.
+
+    Python would add the place in the code and the code itself; it still does for warnings
+    that speak to programmers.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CollapseWarning)  # of every seed, not of the first
+        in_full = warnings.showwarning
+
+        def show(message, category, *place, **more):
+            if issubclass(category, UserWarning):
+                line = " ".join(str(message).split())
+                err.print(f"facezoo: Warning: {line}", soft_wrap=True)
+            else:
+                in_full(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+def model_row(described):
+    """A row of `describe_models()` as the table of `facezoo models` shows it."""
+    height, width, channels = described["input_shape"]
+    return {
+        "name": described["name"],
+        "study": described["study"],
+        "default input": f"{width}x{height}x{channels}",
+        "weights": f"{described['weights']:>10,}",
+        "multiply-adds": f"{described['multiply_adds']:>13,}",
+    }
 
 
 def headline(role, figures):

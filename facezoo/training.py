@@ -5,6 +5,7 @@ validation pictures, frozen, and then evaluated once.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import inspect
 import platform
@@ -16,14 +17,15 @@ from sklearn.utils.class_weight import compute_class_weight
 from facezoo import backend
 from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
-from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
+from facezoo.callbacks import CollapseWatch, EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
 from facezoo.datasets import Split
 from facezoo.errors import FacezooError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
+from facezoo.files import sha256
 from facezoo.models import build_model, get_builder
 from facezoo.models.pixels import PixelModel, pixel_input
 from facezoo.recipes import get_recipe, load_data
-from facezoo.runs import FORMAT, RunFolder, sha256
+from facezoo.runs import FORMAT, RunFolder
 from facezoo.version import __version__
 
 
@@ -48,7 +50,7 @@ def train(
             seed-<n> then lie in the run folder, beside a summary.
         resume: run folder to go on with, in place of a recipe.
         evaluate: whether to end with an evaluation on the test pictures.
-        deterministic: ask the backend for bit-identical results; slower.
+        deterministic: as in the recipe, for one that does not say so itself.
         callbacks: more Keras callbacks.
 
     Returns:
@@ -63,12 +65,12 @@ def train(
         run = facezoo.train("synthetic-lenet5-expression")
         run.metrics["test"]["accuracy"]
     """
-    if deterministic:
-        backend.enable_determinism()
     options = dict(root=root, evaluate=evaluate, callbacks=callbacks)
     if resume is not None:
         return _resume(RunFolder(resume), options)
     recipe = get_recipe(recipe)
+    if deterministic:
+        recipe = dataclasses.replace(recipe, deterministic=True)
     check(recipe, root)
     run = RunFolder.create_timed(runs, recipe)
     if seeds is None:
@@ -124,6 +126,8 @@ def _go_on_seeds(run, seeds, options):
 def _go_on(run, options, hint=True):
     """Train what is left of a run's epochs, save its model, evaluate it."""
     recipe = run.recipe
+    if recipe.deterministic:
+        backend.enable_determinism()
     with run.locked():
         try:
             data = load_data(recipe, options["root"])
@@ -149,6 +153,9 @@ def fit(run, recipe, data, callbacks=()):
         recipe: its `Recipe`.
         data: `FaceDataset`; its test part is not touched.
         callbacks: more Keras callbacks.
+
+    Warns:
+        CollapseWarning: nearly every answer is one class, from the second epoch on.
     """
     backend.keep_freed_memory()
     state = run.state
@@ -162,9 +169,10 @@ def fit(run, recipe, data, callbacks=()):
         backend.set_seeds(recipe.seed)
         inner = _build(recipe, data)
         train_split, validation = (_targets(s, recipe) for s in (data.train, data.validation))
-        model = _compiled(inner, recipe, train_split)
+        watch = CollapseWatch(data.validation.classes, data.label_set)
+        model = _compiled(inner, recipe, train_split, watch.answers)
         model.optimizer.build(model.trainable_variables)  # else a checkpoint lacks its place
-        early, others, keeper = _keeping(run, recipe, facts, state)
+        early, others, keeper = _keeping(run, recipe, facts, state, watch)
         done = _take_up(run, model, keeper, early, others)
         stopped = bool(keeper.entries) and keeper.entries[0]["stopped"]
         if done < recipe.epochs and not stopped:
@@ -236,7 +244,7 @@ def _targets(split, recipe):
     return Split(split.images, one_hot, None, split.label_set, split.name)
 
 
-def _compiled(inner, recipe, split):
+def _compiled(inner, recipe, split, answers):
     """Compile the model, behind an augmentation layer where the pipeline has none."""
     model = inner
     if recipe.augmentation is not None and keras.backend.backend() != "tensorflow":
@@ -252,7 +260,7 @@ def _compiled(inner, recipe, split):
     model.compile(
         optimizer=_optimizer(recipe, steps),
         loss=loss,
-        metrics=[accuracy],
+        metrics=[accuracy, answers],
         jit_compile=backend.jit_compile_default(),
     )
     return model
@@ -280,11 +288,11 @@ def _optimizer(recipe, steps):
         ) from None
 
 
-def _keeping(run, recipe, facts, state):
+def _keeping(run, recipe, facts, state, watch):
     """Make the callbacks that remember, and the one that writes."""
     never = recipe.epochs + 1
     early = EarlyStopping(monitor=recipe.monitor, patience=recipe.patience or never)
-    others = {"early": early}
+    others = {"early": early, "collapse": watch}
     if recipe.schedule.kind == "plateau":
         others["plateau"] = ReduceOnPlateau(
             monitor=recipe.monitor,
@@ -313,7 +321,7 @@ def _take_up(run, model, keeper, early, others):
         done = entry["epoch"]
         keeper.history = run.history.iloc[:done].to_dict("records")
         for key, each in others.items():
-            each.recall(entry["memory"][key])
+            each.recall(entry["memory"].get(key, {}))
         return done
     if keeper.entries:
         raise RunError(

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import facezoo
+from conftest import picture_bytes, write_zip
+from facezoo.datasets.prepare import prepare
 
 
 def facezoo_command(*arguments, env=None, **options):
@@ -48,6 +51,23 @@ def test_tables_and_their_json():
         for line in facezoo_command("datasets", "--json").stdout.splitlines()
     ]
     assert names == facezoo.list_datasets()
+
+
+def test_datasets_tells_what_the_prepared_ones_hold(home, tmp_path):
+    folder = home / "datasets"
+    pixels = np.zeros((8, 8), np.uint8)
+    mine = {f"{c}/{i}.png": picture_bytes(pixels + i, "PNG") for c in "ab" for i in range(3)}
+    prepare("folder:mine", write_zip(tmp_path / "mine.zip", mine))
+    prepare("synthetic", people=5)
+    (folder / "synthetic" / "images.npy").write_bytes(b"")
+    for stray in ("folder@", "folder@a b", "others@x"):
+        (folder / stray).mkdir()
+    lines = facezoo_command("datasets", "--json").stdout.splitlines()
+    rows = {row["name"]: row for row in map(json.loads, lines)}
+    assert rows["folder:mine"]["targets"] == ["class"]
+    assert rows["folder:mine"]["prepared"] == "6 of 48x48x1"
+    assert rows["synthetic"]["prepared"].startswith("damaged")
+    assert len(rows) == 10
 
 
 def test_prepare_train_evaluate(tmp_path, cmu_zip):

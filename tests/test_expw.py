@@ -175,8 +175,8 @@ def test_too_few_pictures_to_divide_say_so(tmp_path):
 def test_options_and_archives_that_cannot_work_are_refused(tmp_path, album):
     with pytest.raises(RecipeError, match="margin -1"):
         prepare("expw", album, margin=-1)
-    with pytest.raises(RecipeError, match="min_confidence 200"):
-        prepare("expw", album, min_confidence=200)
+    with pytest.raises(RecipeError, match="min_confidence 2000"):
+        prepare("expw", album, min_confidence=2000)
     with pytest.raises(ArchiveError, match="0 files label.lst"):
         prepare("expw", write_zip(tmp_path / "other.zip", {"image/a.png": picture()}))
     with pytest.raises(PictureError, match="not a picture"):

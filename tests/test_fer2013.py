@@ -273,7 +273,7 @@ def test_size_and_channels(tmp_path):
 
 def test_differences_count_by_part_and_by_class_of_training(tmp_path):
     info = prepare("fer2013", CSV_FORMS["plain"](tmp_path))
-    assert "split PrivateTest: 14, published 3589" in info["differences"]
+    assert "split PrivateTest: 14, published 3,589" in info["differences"]
     assert "split/expression Training/disgust: 10, published 436" in info["differences"]
 
 

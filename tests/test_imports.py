@@ -12,12 +12,12 @@ import facezoo
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
     {"errors", "version"},
-    {"labels", "augment", "pictures"},
+    {"labels", "augment", "pictures", "files"},
     {"backend", "datasets", "models"},
-    {"augment_layer", "batches", "recipes", "report"},
-    {"pipeline", "runs", "plots", "terminal"},
-    {"callbacks", "evaluation"},
-    {"training"},
+    {"augment_layer", "batches", "explain", "recipes", "report"},
+    {"pipeline", "runs", "plots", "pooled", "terminal"},
+    {"auditing", "callbacks", "evaluation"},
+    {"training", "views"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -15,6 +15,8 @@ WEIGHTS = {
     "facex_cnn": 4_479_879,  # printed by study E, as the next two
     "facex_efficientnetb0": 5_498_794,
     "facex_vgg16": 14_984_263,
+    "facezoo_base": 3_174_351,
+    "facezoo_small": 1_353_039,
     "lenet5": 168_971,
     "mini_xception": 58_423,
     "mobilenetv3_small": 943_159,
@@ -26,7 +28,7 @@ WEIGHTS = {
     "vgg19": 20_027_975,
     "vgg19_ippm": 22_321_223,
 }  # all of them, moving averages included, at 48 x 48 x 1 and 7 classes
-SMALL = ("expw_cnn", "lenet5", "mini_xception", "pooling_base", "pooling_strong")
+SMALL = ("expw_cnn", "facezoo_small", "lenet5", "mini_xception", "pooling_base")
 LEARNING_RATES = {"pooling_strongest": 1e-4, "vgg19": 1e-4, "vgg19_ippm": 1e-4}  # deep, and
 # without normalisation they diverge at 1e-3
 
@@ -78,6 +80,9 @@ def test_one_step_at_other_sizes(name, side):
         ("mini_xception", {"input_shape": (64, 64, 1)}, 58_423),  # the authors' size
         ("mobilenetv3_small", {"alpha": 0.75}, 586_191),
         ("facex_efficientnetb0", {"double_rescale": True}, 5_498_794),
+        ("facezoo_small", {"squeeze": 0, "stochastic_depth": 0, "dropout": 0}, 1_247_175),
+        ("facezoo_small", {"stem_strides": 1, "input_shape": (96, 96, 3)}, 1_353_615),
+        ("facezoo_small", {"separable": True}, 0),
         ("resnet50", {"resize_to": (96, 96), "input_shape": (20, 20, 1)}, 23_602_055),
     ],
 )

@@ -55,6 +55,7 @@ def test_a_recipe_cannot_be_changed_in_place():
         ("name", "../elsewhere"),
         ("name", ""),
         ("seed", 10**30),
+        ("deterministic", 1),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(field, value):
@@ -72,6 +73,12 @@ def test_unknown_builders_and_data_sets_list_what_there_is():
 def test_schedules_are_checked():
     with pytest.raises(RecipeError, match="schedule.kind"):
         Schedule(kind="linear")
+    for changes, said in (
+        ({"schedule": Schedule(floor=0.1)}, "schedule.floor=0.1"),
+        ({"schedule": Schedule(kind="cosine", warmup_epochs=3), "epochs": 3}, "warmup_epochs=3"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            Recipe(**{**BASE, **changes})
     with pytest.raises(RecipeError, match="cosine"):
         Schedule(kind="plateau", warmup_epochs=2)
 

@@ -12,7 +12,8 @@ from facezoo.datasets.audit import exact_copies
 from facezoo.datasets.base import Split
 from facezoo.errors import FacezooError, LabelSetMismatch, PixelError
 from facezoo.labels import EYES, LabelSet
-from facezoo.report import Report, evaluate_predictions, pool
+from facezoo.pooled import pool
+from facezoo.report import Report, evaluate_predictions
 
 ABC = LabelSet("abc", ("a", "b", "c"))
 LABELS = [0, 0, 0, 1, 1, 2]
@@ -170,18 +171,20 @@ def test_pool_of_two_seeds():
     right = evaluate_predictions(sure([0, 1]), [0, 1], ABC)
     half = evaluate_predictions(sure([1, 1]), [0, 1], ABC)
     pooled = pool([right, half])
-    assert pooled["reports"] == 2
-    assert pooled["accuracy"]["mean"] == pytest.approx(0.75)
-    assert pooled["accuracy"]["std"] == pytest.approx(math.sqrt(0.125))
-    assert pooled["accuracy"]["range"] == [0.5, 1.0]
-    assert pooled["confusion_matrix"] == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
-    assert pooled["per_class"]["b"]["precision"] == pytest.approx(2 / 3)  # not the mean, 3/4
-    assert pooled["per_class"]["a"]["support"] == 2
-    assert json.loads(json.dumps(pooled)) == pooled
+    assert pooled.reports == 2
+    assert pooled.accuracy["mean"] == pytest.approx(0.75)
+    assert pooled.accuracy["std"] == pytest.approx(math.sqrt(0.125))
+    assert pooled.accuracy["range"] == [0.5, 1.0]
+    assert pooled.confusion_matrix.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+    assert pooled.per_class["b"]["precision"] == pytest.approx(2 / 3)  # not the mean, 3/4
+    assert pooled.per_class["a"]["support"] == 2
+    fields = pooled.to_dict()
+    assert json.loads(json.dumps(fields)) == fields
+    assert "**Accuracy 75.0%** ± 35.4%" in pooled.to_markdown()
 
 
 def test_one_report_has_no_spread(report):
-    assert pool([report])["macro_f1"]["std"] is None
+    assert pool([report]).macro_f1["std"] is None
 
 
 def test_pool_refuses_nothing_and_two_label_sets(report):

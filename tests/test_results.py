@@ -1,5 +1,6 @@
-"""Figures in the README are rendered from stored results, not typed."""
+"""Figures in the README and the pages under docs/ are rendered from stored results, not typed."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -18,3 +19,51 @@ def test_the_readme_shows_what_was_stored(name):
     if table is None:  # then nothing may stand between the marks
         table = "".join(render.marks(name))
     assert table in text
+
+
+def test_the_page_on_the_networks_is_what_was_stored():
+    page = render.models_page()
+    if page is None:
+        pytest.skip("results/models.json was not measured yet")
+    assert (ROOT / "docs" / "models.md").read_text("utf-8") == page
+
+
+def test_the_page_on_data_is_what_was_stored():
+    page = render.data_page()
+    if page is None:
+        pytest.skip("results/data.json was not measured yet")
+    assert (ROOT / "docs" / "data.md").read_text("utf-8") == page
+
+
+def test_the_page_on_data_shows_what_is_there_and_what_was_missed(tmp_path):
+    assert render.data_page(tmp_path) is None
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}
+    sizes = [
+        {"pictures": 10_000, "seconds": 4.0, "cpu_seconds": 3.0, "peak_mb": 150.0},
+        {"pictures": 20_000, "seconds": 6.0, "cpu_seconds": 5.0, "peak_mb": 601.0},
+    ]
+    growth = {"sizes": sizes, "date": "2026-01-02"}
+    (tmp_path / "data.json").write_text(json.dumps({"environment": made, "growth": growth}))
+    page = render.data_page(tmp_path)
+    assert "| 20,000 | 6.0 | 5.0 | 200 | 601 |" in page
+    assert "- Missed: 601 MB at the peak; the aim is 600 or less." in page
+    assert "make_pipeline" not in page and "SIGKILL" not in page
+
+
+def test_the_page_on_the_networks_has_a_row_each(tmp_path):
+    assert render.models_page(tmp_path) is None
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}
+    speed = {"1": {"median": 4.5678}, "64": {"median": 0.51234}}
+    row = {"name": "lenet5", "study": "A", "input_shape": [60, 64, 1], "weights": 312716}
+    row |= {"multiply_adds": 1234188, "file_bytes": 1300000, "milliseconds": speed}
+    models = {"environment": made, "rounds": 7, "rows": [{**row, "jit_compile": False}]}
+    (tmp_path / "models.json").write_text(json.dumps(models))
+    page = render.models_page(tmp_path)
+    assert "| lenet5 | A | 64x60x1 | 312,716 | 1.2 M | 4.57 | 0.512 | 1.3 MB |" in page
+    assert "pyramid" not in page
+    figures = {"literal": 30.0, "cheap": 20.0, "ratio": 1.5}
+    row = {"maps": "VGG19", "shape": [64, 1, 1, 512], "answering": figures, "training": figures}
+    ippm = {"environment": made, "rounds": 9, "rows": [row]}
+    (tmp_path / "ippm.json").write_text(json.dumps(ippm))
+    shown = "| VGG19 (64, 1, 1, 512) | 30 | 20 | 1.50 | 30 | 20 | 1.50 |"
+    assert shown in render.models_page(tmp_path)

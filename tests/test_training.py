@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from facezoo import backend
+from conftest import picture_bytes, write_zip
 from facezoo.datasets.drawing import draw_dataset
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import (
@@ -127,15 +127,15 @@ def test_early_stopping_stops(tmp_path):
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path, settings):
-    backend.enable_determinism()
     recipe = THREE.override({"epochs": 4, "builder_args.dropout": 0.5, **settings})
-    whole = train(recipe, runs=tmp_path / "whole")
+    whole = train(recipe, runs=tmp_path / "whole", deterministic=True)
     with pytest.raises(KeyboardInterrupt) as stopped:
-        train(recipe, runs=tmp_path / "cut", callbacks=[Kill(epoch=2)])
+        train(recipe, runs=tmp_path / "cut", deterministic=True, callbacks=[Kill(epoch=2)])
     (path,) = (tmp_path / "cut" / recipe.name).iterdir()
     assert f"facezoo train --resume {path}" in stopped.value.__notes__[0]
     assert len(RunFolder(path).history) == 2
     cut = train(resume=path)
+    assert cut.recipe.deterministic
     assert figures(cut) == figures(whole)
     for one, other in zip(weights(cut), weights(whole), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -279,14 +279,31 @@ def test_other_data_are_refused_on_resume(tmp_path):
         train(resume=run.path)
 
 
-@pytest.mark.parametrize("name", ["state.json", "recipe.json", "history.csv"])
-def test_a_damaged_run_names_the_file(tmp_path, name):
+def test_a_damaged_run_names_the_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(THREE, runs=tmp_path, callbacks=[Kill(epoch=1)])
     (path,) = (tmp_path / THREE.name).iterdir()
-    (path / name).write_text("{" if name != "history.csv" else "")
-    with pytest.raises(RunError, match=name):
-        train(resume=path)
+    damages = [
+        ("state.json", "{"),
+        ("state.json", '{"format": 1}'),
+        ("state.json", '{"format": 1, "fingerprint": "", "label_set": {}, "checkpoints": [{}]}'),
+        ("recipe.json", "{"),
+        ("history.csv", ""),
+    ]
+    for name, text in damages:
+        whole = (path / name).read_text()
+        (path / name).write_text(text)
+        with pytest.raises(RunError, match=name):
+            train(resume=path)
+        (path / name).write_text(whole)
+
+
+def test_other_folders_beside_the_seeds_are_left_alone(tmp_path):
+    run = RunFolder.create(tmp_path / "run", TINY)
+    for seed in (10, 2):
+        RunFolder.create(run.path / f"seed-{seed}", TINY)
+    (run.path / "seed-old").mkdir()
+    assert [seed.path.name for seed in run.seeds] == ["seed-2", "seed-10"]
 
 
 def test_no_run_folder_says_so(tmp_path):
@@ -317,6 +334,33 @@ def test_another_data_set_meets_the_model_by_class_names(tmp_path, cmu, cmu_zip)
     report = evaluate(run, dataset="synthetic")
     assert report.label_set.classes == ("neutral", "happy", "sad", "angry")
     assert report.n == 2 * 28 * 4 / 7  # two people's pictures, four of seven expressions
+    assert "24 pictures of disgust, fear, surprise left out" in report.note
+    merged = evaluate(run, dataset="synthetic", merge={"fear": "sad"})
+    assert merged.n == report.n + 8 and "fear counted as sad" in merged.to_markdown()
+    assert merged.per_class["sad"]["support"] == 16
+    with pytest.raises(UnknownName, match="feer"):
+        evaluate(run, dataset="synthetic", merge={"feer": "sad"})
+
+
+def test_photographs_that_another_set_shares_are_refused_or_counted(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (3, 40, 16, 16), dtype=np.uint8)
+    roles = {"train": noise[0], "val": noise[1, :10], "test": noise[2]}
+    seen = {**roles, "train": noise[1], "test": np.concatenate([noise[0, :30], noise[2, :10]])}
+    few = {**roles, "train": noise[1], "test": np.concatenate([noise[0, :5], noise[2]])}
+    for name, parts in (("a", roles), ("seen", seen), ("few", few)):
+        members = {
+            f"{role}/{'cat' if i % 2 else 'dog'}/{i}.png": picture_bytes(picture, "PNG")
+            for role, pictures in parts.items()
+            for i, picture in enumerate(pictures)
+        }
+        prepare(f"folder:{name}", write_zip(tmp_path / f"{name}.zip", members), size=16)
+    recipe = Recipe(name="x", builder="lenet5", dataset="folder:a", epochs=1)
+    run = train(recipe, runs=tmp_path)
+    with pytest.raises(ProtocolError, match="30 of its 40 test pictures trained or selected"):
+        evaluate(run, dataset="folder:seen")
+    report = evaluate(run, dataset="folder:few")
+    assert report.copies == 5 and report.without_copies["n"] == 40
 
 
 @pytest.mark.parametrize("name", list_recipes())

@@ -26,12 +26,15 @@ DATASETS = {
     "folder": "facezoo.datasets.folder",
     "synthetic": "facezoo.datasets.synthetic",
 }
+OWN_NAME = r"[\w-]+"  # after the colon, as in folder:mine
 
 
 def list_datasets():
     """Return the names of all data sets, and of those prepared under names of one's own."""
-    own = [path.name.replace("@", ":", 1) for path in datasets_folder().glob("[!.]*@*")]
-    return sorted([*DATASETS, *(name for name in own if name.partition(":")[0] in DATASETS)])
+    families = "|".join(DATASETS)
+    folders = (path.name for path in datasets_folder().glob("*@*") if path.is_dir())
+    own = (name for name in folders if re.fullmatch(rf"({families})@{OWN_NAME}", name))
+    return sorted([*DATASETS, *(name.replace("@", ":") for name in own)])
 
 
 def check_name(name):
@@ -39,7 +42,7 @@ def check_name(name):
     family, colon, own = str(name).partition(":")
     if family not in DATASETS:
         raise unknown("data set", name, DATASETS)
-    if colon and not re.fullmatch(r"[\w-]+", own):
+    if colon and not re.fullmatch(OWN_NAME, own):
         raise UnknownName(
             f"Got {own!r} as a name of your own for {family!r}; expected letters, digits, - and _ "
             f"alone. Write such as {family}:mine."
@@ -55,6 +58,21 @@ def get_spec(name):
     family, colon, _ = name.partition(":")
     spec = importlib.import_module(DATASETS[family]).SPEC
     return dataclasses.replace(spec, name=name, in_memory=None) if colon else spec
+
+
+def open_prepared(name, root=None):
+    """Return a prepared set's (`DatasetSpec`, `PreparedSet`).
+
+    The spec has the targets and protocols that the set itself tells of, as those of one's
+    own pictures.
+
+    Raises:
+        DatasetNotFound: it was not prepared; the message has the page and the command.
+        StoreError: it is damaged.
+    """
+    spec = get_spec(name)
+    prepared = _prepared(spec, root)
+    return _adapted(spec, prepared), prepared
 
 
 def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=None):
@@ -86,7 +104,7 @@ def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=No
     """
     spec = get_spec(name)
     if spec.adapt is not None:
-        spec = _adapted(spec, _prepared(spec, root))
+        spec, _ = open_prepared(name, root)
     target_name, target = _target(spec, target)
     protocol_name, rule = _protocol(spec, protocol)
     images, columns, whole_table, fingerprint = _source(spec, root)
@@ -158,6 +176,8 @@ def _prepared(spec, root):
 
 
 def _adapted(spec, prepared):
+    if spec.adapt is None:
+        return spec
     try:
         return spec.adapt(spec, prepared.info)
     except (KeyError, TypeError, AttributeError) as error:
@@ -177,4 +197,12 @@ def _source(spec, root):
     return prepared.images, prepared.columns, whole_table, prepared.info["images_sha256"]
 
 
-__all__ = ["FaceDataset", "Pictures", "Split", "get_spec", "list_datasets", "load_dataset"]
+__all__ = [
+    "FaceDataset",
+    "Pictures",
+    "Split",
+    "get_spec",
+    "list_datasets",
+    "load_dataset",
+    "open_prepared",
+]

@@ -178,7 +178,7 @@ class Archive:
 
     def _folder_members(self):
         members = {}
-        for folder, _, files in os.walk(self.path, followlinks=False):
+        for folder, _, files in os.walk(self.path, onerror=self._unreadable):
             for file in files:
                 path = Path(folder, file)
                 if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
@@ -187,6 +187,12 @@ class Archive:
                 # a name that is no UTF-8 could not be written to table.csv
                 members[name.encode("utf-8", "backslashreplace").decode()] = path
         return members
+
+    def _unreadable(self, error):
+        raise ArchiveError(
+            f"Got {error.strerror!r} for the folder {error.filename!r}; expected one that can be "
+            "read. Change its permissions."
+        )
 
     def _zip_members(self):
         try:

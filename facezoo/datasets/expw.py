@@ -3,7 +3,7 @@
 Source: Zhang et al., From Facial Expression Recognition to Interpersonal Relation
 Prediction, IJCV 2018, arXiv:1609.06426. The archive holds `image/<name>.jpg` and
 `label/label.lst`, a line a face: `name face_id top left right bottom confidence label`,
-where the confidence (0 to 100) is the face detector's.
+where the confidence is the face detector's, 0 to 100 for most and 125.6 at most here.
 
 A picture may show several faces, and they wear one mood: protocol `grouped` keeps a
 picture's faces on one side. Each face is cut out by its box, stretched to a square. Our
@@ -16,7 +16,6 @@ import functools
 import math
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit
 
 from facezoo.datasets import splits
 from facezoo.datasets.boxes import Box, decode_face
@@ -39,7 +38,7 @@ PICTURES = (".jpg", ".jpeg", ".png")
 
 def _picture_shape(options):
     _check("margin", options["margin"], 0, 2, "a fraction of the box", 0.2)
-    _check("min_confidence", options["min_confidence"], 0, 100, "the detector's confidence", 20)
+    _check("min_confidence", options["min_confidence"], 0, 1000, "the detector's confidence", 20)
     return size_and_channels(options)
 
 
@@ -156,6 +155,8 @@ def _grouped(request):
 
 
 def _by_picture(rows, pictures, share, seed):
+    from sklearn.model_selection import GroupShuffleSplit  # a second; preparing needs none
+
     splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
     try:
         held_out = next(splitter.split(rows, groups=pictures[rows]))[1]

@@ -1,13 +1,12 @@
 """`prepare`: an official archive, read once, becomes a prepared set.
 
 The reader of the data set names pictures and rejections in order; bytes are read in that
-order, decoded by all cores in chunks, and written in order again, so that memory does
-not grow with the archive. A broken picture is rejected with its name and reason and the
-rest goes on.
+order, decoded by all cores in chunks, and written in order again, so that few pictures
+are held at a time. A broken picture is rejected with its name and reason and the rest
+goes on.
 """
 
 import collections
-import concurrent.futures
 import itertools
 import os
 
@@ -18,6 +17,7 @@ from facezoo.datasets.store import writing
 from facezoo.errors import ArchiveError, PictureError, unknown
 
 CHUNK = 64  # pictures a task: enough that handing a task over costs nothing
+FEW = 2000  # pictures that are decoded before other processes are started, a second's work
 
 
 def prepare(name, path=None, *, root=None, progress=None, **options):
@@ -108,41 +108,71 @@ def _write(spec, archive, settings, shape, root, progress):
 
 
 def _decoded(items):
-    """What a reader yields -> lists of (row, picture, Rejected or Note), in the same order."""
+    """What a reader yields -> lists of (row, picture, Rejected or Note), in the same order.
+
+    Processes, not threads: of a small picture most of the time goes into reading its
+    header, which holds Python's lock.
+    """
+    read = map(_read, items)
+    for chunk in _chunks(itertools.islice(read, FEW)):
+        yield _joined(chunk, _decode_all(_tasks(chunk)))
+    rest = _chunks(read)
+    group = list(itertools.islice(rest, 1))
+    if not group:
+        return
+    from joblib import Parallel, delayed  # loads much; few pictures do without
+
     workers = os.cpu_count() or 1
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        waiting = collections.deque()
-        try:
-            read = map(_read, items)
-            while chunk := list(itertools.islice(read, CHUNK)):
-                waiting.append(pool.submit(_decode_all, chunk))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for task in waiting:
-                task.cancel()
+    with Parallel(workers, return_as="generator", batch_size=1, max_nbytes=None) as parallel:
+        while group:
+            results = parallel([delayed(_decode_all)(_tasks(chunk)) for chunk in group])
+            following = list(itertools.islice(rest, 2 * workers))  # read while they decode
+            yield from map(_joined, group, results)
+            group = following
+
+
+def _chunks(read):
+    while chunk := list(itertools.islice(read, CHUNK)):
+        yield chunk
 
 
 def _read(item):
+    """Item -> (row, decode, bytes); Rejected and Note stay."""
     if isinstance(item, Rejected | Note):
         return item
     try:
-        return item, item.read()
+        return item.row, item.decode, item.read()
     except PictureError as error:
         return Rejected(item.row["file"], str(error))
 
 
-def _decode_all(chunk):
-    return [_decode(*got) if isinstance(got, tuple) else (None, got) for got in chunk]
+def _tasks(chunk):
+    """What of a chunk is to be decoded: [(decode, bytes)]."""
+    return [got[1:] for got in chunk if isinstance(got, tuple)]
 
 
-def _decode(item, data):
-    try:
-        return item.row, item.decode(data)
-    except PictureError as error:
-        return None, Rejected(item.row["file"], str(error))
+def _decode_all(tasks):
+    """[(decode, bytes)] -> pictures, or why there is none."""
+    decoded = []
+    for decode, data in tasks:
+        try:
+            decoded.append(decode(data))
+        except PictureError as error:
+            decoded.append(str(error))
+    return decoded
+
+
+def _joined(chunk, decoded):
+    """Put the pictures of a chunk, and why there is none, in their places."""
+    decoded, joined = iter(decoded), []
+    for got in chunk:
+        if not isinstance(got, tuple):
+            joined.append((None, got))
+            continue
+        row, picture = got[0], next(decoded)
+        broken = isinstance(picture, str)
+        joined.append((None, Rejected(row["file"], picture)) if broken else (row, picture))
+    return joined
 
 
 def _nothing_found(spec, archive, writer):
@@ -160,9 +190,9 @@ def _nothing_found(spec, archive, writer):
 
 
 def _differences(spec, counts):
-    """Lines such as "scale 1: 0, published 624"."""
+    """Lines such as "scale 1: 0, published 624", where the two are not equal."""
     return [
-        f"{column} {value}: {counts[column].get(value, 0)}, published {published}"
+        f"{column} {value}: {counts[column].get(value, 0):,}, published {published:,}"
         for column, published_counts in spec.expected.items()
         for value, published in published_counts.items()
         if counts[column].get(value, 0) != published

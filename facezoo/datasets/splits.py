@@ -4,7 +4,6 @@ All take and give int arrays of row positions and depend on nothing but their ar
 """
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from facezoo.errors import ProtocolError
 
@@ -26,6 +25,8 @@ def stratified(rows, classes, share, seed):
     Raises:
         ProtocolError: a class has too few rows to be in both.
     """
+    from sklearn.model_selection import train_test_split  # a second; preparing needs none
+
     try:
         rest, part = train_test_split(
             rows, test_size=share, random_state=seed, stratify=classes[rows]
@@ -88,7 +89,7 @@ def folds_of(groups, count, seed, fold=None):
     if len(names) < count:
         raise ProtocolError(
             f"Got {len(names)} groups for {count} folds; expected at least one a fold. "
-            "Prepare the whole archive."
+            "Prepare the whole archive, or more people (--people) where they are drawn."
         )
     if fold is None:
         seed, fold = divmod(seed, count)

@@ -20,11 +20,7 @@ import numpy as np
 import pandas as pd
 
 from facezoo.errors import DatasetNotFound, StoreError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two writers of one set at once are not kept apart there
-    fcntl = None
+from facezoo.files import locked
 
 FORMAT = 1
 FILES = ("images.npy", "table.csv", "dataset.json")
@@ -69,9 +65,7 @@ def writing(name, picture_shape, columns, root=None):
     folder, short = place.parent, place.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / f".{short}.lock", "w") as lock:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the system if we are killed
+        with locked(folder / f".{short}.lock", wait=True):
             for leftover in folder.glob(f".{short}.*.partial"):
                 shutil.rmtree(leftover, ignore_errors=True)
             partial = Path(tempfile.mkdtemp(prefix=f".{short}.", suffix=".partial", dir=folder))

@@ -5,6 +5,8 @@ Nothing heavy is imported before the first network is built, so that listing is 
 
 import fnmatch
 import importlib
+import json
+from pathlib import Path
 
 from facezoo.errors import unknown
 
@@ -14,6 +16,8 @@ BUILDERS = {
     "facex_cnn": "facezoo.models.facex:build_facex_cnn",
     "facex_efficientnetb0": "facezoo.models.facex:build_facex_efficientnetb0",
     "facex_vgg16": "facezoo.models.facex:build_facex_vgg16",
+    "facezoo_base": "facezoo.models.facezoo_nets:build_facezoo_base",
+    "facezoo_small": "facezoo.models.facezoo_nets:build_facezoo_small",
     "lenet5": "facezoo.models.lenet5:build_lenet5",
     "mini_xception": "facezoo.models.xception:build_mini_xception",
     "mobilenetv3_small": "facezoo.models.mobilenet:build_mobilenetv3_small",
@@ -25,6 +29,26 @@ BUILDERS = {
     "vgg19": "facezoo.models.vgg:build_vgg19",
     "vgg19_ippm": "facezoo.models.vgg:build_vgg19_ippm",
 }
+
+STUDIES = {
+    "efficientnetb0": "field",
+    "expw_cnn": "C",
+    "facex_cnn": "E",
+    "facex_efficientnetb0": "E",
+    "facex_vgg16": "E",
+    "facezoo_base": "ours",
+    "facezoo_small": "ours",
+    "lenet5": "A",
+    "mini_xception": "field",
+    "mobilenetv3_small": "B",
+    "pooling_base": "D",
+    "pooling_strong": "D",
+    "pooling_strongest": "D",
+    "resnet50": "B",
+    "resnet50_ippm": "B",
+    "vgg19": "B",
+    "vgg19_ippm": "B",
+}  # the study that trained the network; "field" for others' networks, "ours" for our own
 
 
 def list_models(filter="*"):
@@ -38,6 +62,24 @@ def list_models(filter="*"):
         ['pooling_base', 'pooling_strong', 'pooling_strongest']
     """
     return sorted(fnmatch.filter(BUILDERS, filter))
+
+
+def describe_models():
+    """Tell what every network is and costs as its builder makes it by default.
+
+    Builds nothing: the figures are stored by benchmarks/models.py and held by a test.
+
+    Returns:
+        list of dicts, sorted by name: "name", "study" (see `STUDIES`), "input_shape" as
+        [height, width, channels], "weights" (moving averages included), "multiply_adds" of
+        one picture (see `facezoo.models.cost`) and "what_it_is".
+
+    Example:
+        >>> [row["weights"] for row in describe_models() if row["name"] == "lenet5"]
+        [168971]
+    """
+    costs = json.loads((Path(__file__).parent / "costs.json").read_text("utf-8"))
+    return [{"name": name, "study": STUDIES[name], **costs[name]} for name in sorted(BUILDERS)]
 
 
 def get_builder(name):

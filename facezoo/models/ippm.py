@@ -13,6 +13,8 @@ concatenation are our choice. So is the ReLU: without one the levels, the averag
 the picture and the classifier would all be linear, and nothing would be gained.
 """
 
+import math
+
 import keras
 from keras import layers, ops
 
@@ -84,6 +86,11 @@ class InceptionPyramidPooling(layers.Layer):
     def compute_output_shape(self, input_shape):
         """Shape of the input -> shape of the output."""
         return (*input_shape[:-1], self.filters * len(self.factors))
+
+    def multiply_adds(self, input_shape):
+        """(h, w, c) -> those of the convolutions; upsampling and pooling have none."""
+        kernels = sum(math.prod(convolution.kernel.shape) for convolution in self.convolutions)
+        return math.prod(input_shape[:2]) * kernels
 
     def get_config(self):
         """Return the arguments, ready for JSON."""

@@ -28,6 +28,7 @@ FIELD_TYPES = {
     "protocol": (str, NONE),
     "builder_args": (dict,),
     "optimizer_args": (dict,),
+    "deterministic": (bool,),
 }
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -106,6 +107,8 @@ class Recipe:
         monitor: "val_loss" or "val_accuracy": what chooses the kept checkpoint.
         precision: Keras' dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
         seed: of the protocol's draws, the first weights, order and augmentation.
+        deterministic: ask the backend for the same bits at every run on the same hardware;
+            slower.
         reported: what the study reported, in its own words; "" where there is none.
 
     Raises:
@@ -139,6 +142,7 @@ class Recipe:
     monitor: str = "val_loss"
     precision: str = "float32"
     seed: int = 0
+    deterministic: bool = False
     reported: str = ""
 
     def __post_init__(self):
@@ -177,6 +181,21 @@ class Recipe:
         _one_of("monitor", self.monitor, MONITORS)
         _one_of("precision", self.precision, PRECISIONS)
         _number("seed", self.seed, 0, 2**31, whole=True)  # what every library takes
+        self._check_schedule()
+
+    def _check_schedule(self):
+        """Refuse a schedule that the rate and the epochs leave no room for."""
+        floor, warm = self.schedule.floor, self.schedule.warmup_epochs
+        if floor > self.learning_rate:
+            raise RecipeError(
+                f"Got schedule.floor={floor} above learning_rate={self.learning_rate}; expected "
+                "the lowest rate to be lower. Change one of them."
+            )
+        if warm and warm >= self.epochs:
+            raise RecipeError(
+                f"Got schedule.warmup_epochs={warm} of epochs={self.epochs}; expected epochs left "
+                "for the fall. Change one of them."
+            )
 
     def override(self, settings):
         """Return this recipe with some fields changed.
@@ -217,7 +236,11 @@ class Recipe:
 
     def smoke(self):
         """Return this recipe shrunk to seconds: 32 pictures a split, one epoch."""
-        return dataclasses.replace(self, limit=32, batch_size=min(8, self.batch_size), epochs=1)
+        schedule = dataclasses.replace(self.schedule, warmup_epochs=0)
+        batch_size = min(8, self.batch_size)
+        return dataclasses.replace(
+            self, limit=32, batch_size=batch_size, epochs=1, schedule=schedule
+        )
 
     def to_dict(self):
         """Return the fields as a JSON-safe dict."""

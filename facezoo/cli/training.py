@@ -1,0 +1,176 @@
+"""Commands on runs: `train`, `evaluate`, `explain`, `demo`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facezoo.cli.app import Json, command
+from facezoo.errors import RecipeError
+from facezoo.terminal import epoch_bar, err, headline, out, print_rows, progress, starting_keras
+
+DEMO = "synthetic-lenet5-expression"
+
+
+@command
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Recipe by name, or a .json file of one.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Another data set for it.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=JSON", help="Change a field.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Train this many seeds.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with a run folder.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
+    evaluate: Annotated[bool, typer.Option(help="Evaluate on the test pictures.")] = True,
+    deterministic: Annotated[bool, typer.Option(help="Bit-identical, slower.")] = False,
+    as_json: Json = False,
+):
+    """Train a recipe, then evaluate the chosen checkpoint once on the test pictures."""
+    from facezoo.recipes import get_recipe, load_data
+
+    if (recipe is None) == (resume is None):
+        raise RecipeError(
+            "Got both a recipe and --resume, or neither; expected one of them. "
+            "Name a recipe, or pass --resume RUN."
+        )
+    if resume is not None and (dataset or settings or seeds or deterministic):
+        raise RecipeError(
+            "Got --resume with --dataset, --set, --seeds or --deterministic; expected --resume "
+            "alone, since a run goes on as it was started. Start a new run for another setting."
+        )
+    chosen = None
+    if recipe is not None:
+        chosen = get_recipe(recipe)
+        if dataset is not None:
+            chosen = chosen.on_dataset(dataset)
+        chosen = chosen.override(_assignments(settings or ()))
+        load_data(chosen)  # what is missing is told before Keras takes its seconds to start
+    _train_and_tell(
+        chosen,
+        as_json,
+        seeds=seeds,
+        resume=resume,
+        runs=runs,
+        evaluate=evaluate,
+        deterministic=deterministic,
+    )
+
+
+@command
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    dataset: Annotated[str | None, typer.Option(help="Another data set to test on.")] = None,
+    target: Annotated[str | None, typer.Option(help="Another target of it.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Another protocol of it.")] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(help="Count a class as another, such as contempt=disgust; again for more."),
+    ] = None,
+    as_json: Json = False,
+):
+    """Evaluate a run's model on test pictures and print the whole report."""
+    with starting_keras():
+        from facezoo.evaluation import evaluate as evaluate_run
+
+    pairs = {pair: pair.partition("=") for pair in merge or ()}
+    for pair, (one, equals, other) in pairs.items():
+        if not (one and equals and other):
+            raise RecipeError(
+                f"Got --merge {pair!r}; expected CLASS=CLASS, the data's and the model's. Write "
+                "such as --merge contempt=disgust."
+            )
+    merged = {one: other for one, _, other in pairs.values()}
+    report = evaluate_run(run, dataset=dataset, target=target, protocol=protocol, merge=merged)
+    if as_json:
+        print_rows([report.to_dict()], as_json)
+    else:
+        print(report.to_markdown(title=str(run)))
+
+
+@command
+def explain(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    photos: Annotated[list[Path], typer.Argument(help="Pictures, each wholly of one face.")],
+    method: Annotated[str, typer.Option(help="grad-cam or occlusion.")] = "grad-cam",
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="Explain this class; again for more.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder of the figures.")] = Path("."),
+):
+    """Draw where in a photo a run's answer comes from."""
+    with starting_keras():
+        from facezoo.views import explain_photos
+
+    skipped = False
+    for photo, answers, said in explain_photos(run, photos, folder, method=method, classes=classes):
+        if answers is None:
+            skipped = True
+            err.print(f"Skipped {photo}: {said}", soft_wrap=True)
+        else:
+            shares = ", ".join(f"{name} {share:.1%}" for name, share in answers.items())
+            out.print(f"{photo}: {shares}\n  {said}", soft_wrap=True)
+    return int(skipped)
+
+
+@command
+def demo(
+    runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
+):
+    """Do the main job on drawn faces: draw, train LeNet-5, evaluate, confusion matrix."""
+    from facezoo.recipes import get_recipe
+
+    err.print("Drawing faces, training LeNet-5 on them and testing it on people it never met.")
+    run = _train_and_tell(get_recipe(DEMO), False, runs=runs)
+    from facezoo import plots
+    from facezoo.recipes import load_data
+
+    test = load_data(run.recipe).test
+    titles = [test.label_set.classes[c] for c in test.classes[:32]]
+    run.write_figure("faces.png", plots.sample_grid(test.images[:32], titles))
+    out.print("The faces it met there:")
+    out.print(f"  {run.path / 'faces.png'}", soft_wrap=True)
+    out.print("The same on real photographs (624 at each size, CC BY 4.0; data/README.md):")
+    out.print("  facezoo prepare cmu_faces faces.tar.gz && facezoo train cmu-lenet5-pose")
+
+
+def _train_and_tell(recipe, as_json, **options):
+    """Train with progress on stderr; print what came out on stdout."""
+    with starting_keras():
+        from facezoo.training import train as train_recipe
+    with progress("{task.fields[figures]}") as bar:
+        run = train_recipe(recipe, callbacks=[epoch_bar(bar)], **options)
+    if as_json:
+        print_rows([{"run": str(run.path), **run.metrics}], as_json)
+        return run
+    metrics = run.metrics
+    for role in ("validation", "test"):
+        if role in metrics:
+            out.print(headline(role, metrics[role]))
+    if metrics["note"]:
+        out.print(f"Note: {metrics['note']}.")
+    out.print("Report, confusion matrix and curves:")
+    for name in ("report.md", "confusion_matrix.png", "curves.png"):
+        if (run.path / name).exists():
+            out.print(f"  {run.path / name}", soft_wrap=True)
+    return run
+
+
+def _assignments(settings):
+    """["batch_size=16", "schedule.kind=cosine"] -> {field: value}; JSON, else text."""
+    values = {}
+    for setting in settings:
+        field, equals, text = setting.partition("=")
+        if not (field and equals):
+            raise RecipeError(
+                f"Got --set {setting!r}; expected FIELD=JSON. Write such as "
+                "--set learning_rate=0.01."
+            )
+        try:
+            values[field] = json.loads(text)
+        except json.JSONDecodeError:
+            values[field] = text
+    return values

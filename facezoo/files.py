@@ -1,0 +1,52 @@
+"""Files that are whole or absent: written beside their place and renamed, under locks."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: two writers at once are not kept apart there
+    fcntl = None
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Give a path to write to, in the same folder; rename it to `path` when all went well.
+
+    The temporary name ends like `path`, for writers that go by the ending.
+    """
+    path = Path(path)
+    handle, beside = tempfile.mkstemp(prefix=".writing-", suffix=path.name, dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(beside)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def locked(path, *, wait):
+    """Hold the lock file `path`; the system lets go of it if the process is killed.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is False.
+        OSError: it cannot be made.
+    """
+    with open(path, "w") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def sha256(path):
+    """Return the hexadecimal sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
