@@ -80,9 +80,9 @@ def test_one_step_at_other_sizes(name, side):
         ("mini_xception", {"input_shape": (64, 64, 1)}, 58_423),  # the authors' size
         ("mobilenetv3_small", {"alpha": 0.75}, 586_191),
         ("facex_efficientnetb0", {"double_rescale": True}, 5_498_794),
-        ("facezoo_small", {"squeeze": 0, "stochastic_depth": 0, "dropout": 0}, 1_247_175),
+        ("facezoo_small", {"squeeze": 0, "stochastic_depth": 0, "dropout": 0}, 1_312_775),
         ("facezoo_small", {"stem_strides": 1, "input_shape": (96, 96, 3)}, 1_353_615),
-        ("facezoo_small", {"separable": True}, 0),
+        ("facezoo_small", {"separable": True}, 225_295),
         ("resnet50", {"resize_to": (96, 96), "input_shape": (20, 20, 1)}, 23_602_055),
     ],
 )
