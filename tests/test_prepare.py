@@ -76,6 +76,37 @@ def test_preparing_again_replaces_the_set(tmp_path, cmu):
     assert PreparedSet("cmu_faces").info["pictures"] == info["pictures"] == len(FEW)
 
 
+def test_an_archive_in_an_archive_says_what_to_unpack(tmp_path):
+    outer = write_zip(tmp_path / "cmu.zip", {"faces.tar.gz": b"x", "faces.data.html": b"x"})
+    with pytest.raises(ArchiveError, match="Unpack it and pass 'faces.tar.gz'"):
+        prepare("cmu_faces", outer)
+
+
+def test_other_processes_decode_many_pictures_in_order(tmp_path, monkeypatch):
+    photos = cmu_photos(["mitchell", "tammo", "an2i"])
+    names = sorted(photos)
+    photos[names[150]] = photos[names[150]][:50]
+    archive = write_zip(tmp_path / "faces.zip", photos)
+    alone = prepare("cmu_faces", archive)
+    monkeypatch.setattr("facezoo.datasets.prepare.FEW", 64)
+    shared = prepare("cmu_faces", archive)
+    assert shared["images_sha256"] == alone["images_sha256"]
+    assert shared["rejected"] == alone["rejected"] and shared["rejected"]["count"] == 1
+    assert list(PreparedSet("cmu_faces").table()["file"]) == names[:150] + names[151:]
+
+
+def test_ctrl_c_while_other_processes_decode_leaves_nothing(cmu_zip, home, monkeypatch):
+    def press(seen, _):
+        if seen > 200:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("facezoo.datasets.prepare.FEW", 64)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("cmu_faces", cmu_zip, progress=press)
+    assert leftovers(home) == [] and not (home / "datasets" / "cmu_faces").exists()
+    assert prepare("cmu_faces", cmu_zip)["pictures"] == 1280
+
+
 def test_ctrl_c_leaves_nothing(tmp_path, cmu_zip, home):
     def press(*_):
         raise KeyboardInterrupt

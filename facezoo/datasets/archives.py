@@ -72,8 +72,8 @@ class Archive:
             return "file", {self.path.name: self.path}
         raise ArchiveError(
             f"Got {self.path.name!r} ({self.path.stat().st_size:,} bytes), which is no zip, tar, "
-            "folder or .csv; expected the archive as downloaded. Download it again, or pass the "
-            "folder it was unpacked to."
+            "folder or .csv; expected the archive as downloaded. Unpack a 7z, rar or gz first and "
+            "pass what was in it; download anything else again."
         )
 
     def __enter__(self):

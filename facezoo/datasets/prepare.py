@@ -7,6 +7,7 @@ goes on.
 """
 
 import collections
+import contextlib
 import itertools
 import os
 
@@ -17,6 +18,7 @@ from facezoo.datasets.store import writing
 from facezoo.errors import ArchiveError, PictureError, unknown
 
 CHUNK = 64  # pictures a task: enough that handing a task over costs nothing
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 FEW = 2000  # pictures that are decoded before other processes are started, a second's work
 
 
@@ -76,9 +78,10 @@ def _write(spec, archive, settings, shape, root, progress):
         spec = spec.adapt(spec, facts)
     notes = []
     crossed = {key: collections.Counter() for key in spec.expected if "/" in key}
-    with writing(spec.name, shape, spec.columns, root) as writer:
+    decoded = contextlib.closing(_decoded(spec.read(archive, settings)))
+    with writing(spec.name, shape, spec.columns, root) as writer, decoded as chunks:
         seen = 0
-        for found in _decoded(spec.read(archive, settings)):
+        for found in chunks:
             for row, picture in found:
                 if isinstance(picture, Note):
                     notes.append(picture.text)
@@ -126,8 +129,11 @@ def _decoded(items):
     with Parallel(workers, return_as="generator", batch_size=1, max_nbytes=None) as parallel:
         while group:
             results = parallel([delayed(_decode_all)(_tasks(chunk)) for chunk in group])
-            following = list(itertools.islice(rest, 2 * workers))  # read while they decode
-            yield from map(_joined, group, results)
+            try:
+                following = list(itertools.islice(rest, 2 * workers))  # read while they decode
+                yield from map(_joined, group, results)
+            finally:
+                collections.deque(results, maxlen=0)  # joblib warns of what nobody waits for
             group = following
 
 
@@ -185,7 +191,11 @@ def _nothing_found(spec, archive, writer):
     else:
         example = f" such as {archive.names[0]!r}" if archive.names else ""
         what = f"{len(archive.names)} files{example}, none of {spec.title}"
-    todo = f"Check that it is the archive of {spec.page}." if spec.page else "Check the path."
+    inner = [name for name in archive.names if name.lower().endswith(ARCHIVES)]
+    if inner:
+        todo = f"Unpack it and pass {inner[0]!r} that lies in it."
+    else:
+        todo = f"Check that it is the archive of {spec.page}." if spec.page else "Check the path."
     return ArchiveError(f"Got {archive.path.name!r} with {what}; expected {spec.layout}. {todo}")
 
 

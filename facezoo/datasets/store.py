@@ -69,6 +69,7 @@ def writing(name, picture_shape, columns, root=None):
             for leftover in folder.glob(f".{short}.*.partial"):
                 shutil.rmtree(leftover, ignore_errors=True)
             partial = Path(tempfile.mkdtemp(prefix=f".{short}.", suffix=".partial", dir=folder))
+            partial.chmod(0o755)  # a shared FACEZOO_HOME is read by others too
             try:
                 with StoreWriter(partial, picture_shape, columns) as writer:
                     yield writer
