@@ -28,7 +28,7 @@ WEIGHTS = {
     "vgg19": 20_027_975,
     "vgg19_ippm": 22_321_223,
 }  # all of them, moving averages included, at 48 x 48 x 1 and 7 classes
-SMALL = ("expw_cnn", "facezoo_small", "lenet5", "mini_xception", "pooling_base")
+SMALL = ("expw_cnn", "lenet5", "mini_xception", "pooling_base")  # in seconds
 LEARNING_RATES = {"pooling_strongest": 1e-4, "vgg19": 1e-4, "vgg19_ippm": 1e-4}  # deep, and
 # without normalisation they diverge at 1e-3
 
