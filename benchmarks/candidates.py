@@ -7,7 +7,7 @@ Every candidate sees the same 8,000 training pictures of `fer2013/public` in the
 for the same epochs, and is judged on the validation pictures alone: PublicTest stays shut.
 So short a training ranks networks by how fast they learn; it says nothing about where they
 end. A candidate that is done or begun is passed over, so that a stopped run goes on and two
-processes share the work.
+processes share the work. An empty file under --runs is one that was killed: delete it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from render import ROOT, render
 
 from facezoo import Augmentation, Recipe, train
 from facezoo.evaluation import load_run
+from facezoo.files import replacing
 from facezoo.models.cost import count_multiply_adds
 from facezoo.recipes.base import Schedule
 from facezoo.training import environment
@@ -113,7 +114,8 @@ def train_missing(folder):
         except BaseException:
             place.unlink()
             raise
-        place.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
+        with replacing(place) as beside:
+            beside.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
         print(name, row["validation_accuracy"], row["milliseconds"], flush=True)
 
 

@@ -19,6 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from facezoo import get_recipe, train
 from facezoo.datasets import load_dataset
+from facezoo.files import replacing
 from facezoo.training import environment
 
 ROOT = Path(__file__).parent.parent
@@ -102,7 +103,8 @@ def train_missing(folder):
         except BaseException:
             place.unlink()
             raise
-        place.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
+        with replacing(place) as beside:
+            beside.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
         print(f"{task:11} {row['protocol']:28} {cmu_cell(row)}  {run.path}", flush=True)
 
 

@@ -126,6 +126,14 @@ def watch(words, home):
     shown = []
     reader = threading.Thread(target=_read_all, args=(ours, shown), daemon=True)
     reader.start()
+    try:
+        return _watched(process, words, shown, reader, start)
+    finally:
+        process.kill()  # nothing where it has ended
+        os.close(ours)
+
+
+def _watched(process, words, shown, reader, start):
     own, together, processes, pid = 0, 0, 1, 0
     while not pid:
         own = max(own, megabytes(process.pid, "VmHWM"))

@@ -13,7 +13,7 @@ import numpy as np
 from facezoo import plots
 from facezoo.datasets import Split, load_dataset
 from facezoo.datasets.audit import exact_copies
-from facezoo.errors import LabelSetMismatch, ProtocolError, RunError
+from facezoo.errors import FacezooError, LabelSetMismatch, ProtocolError, RunError
 from facezoo.labels import remap
 from facezoo.models import get_builder
 from facezoo.pooled import pool
@@ -30,6 +30,10 @@ def evaluate(source, *, dataset=None, target=None, protocol=None, merge=None, ro
     Another data set's classes meet the model's by name. Pictures of a class that the model
     lacks are left out unless `merge` counts them as another; an answer of a class that the
     data lack is a mistake. The report's note says what was done.
+
+    Photographs of another data set that made the model are counted as copies, and refused
+    where they are more than half. They are told by their bytes: the same photograph at
+    another size, or compressed anew, is not recognised.
 
     Args:
         source: `RunFolder`, or the path of one.
@@ -129,6 +133,11 @@ def report_on(model, split, *, copies=None, merge=None):
     if merge or split.label_set.classes != model.label_set.classes:
         split, kept, note = _in_classes_of(model.label_set, split, merge)
         copies = None if copies is None else copies[kept]
+    if not len(split):
+        raise FacezooError(
+            "Got no picture to test on; expected some of the model's classes. Look at the data "
+            "set's classes by split: facezoo audit."
+        )
     probabilities = predict(model, split.images)
     files = split.table.get("file")
     return evaluate_predictions(
@@ -147,8 +156,8 @@ def _in_classes_of(label_set, split, merge):
     labels = to[split.classes]
     kept = labels >= 0
     rest = split.take(kept)
-    names = np.array(split.label_set.classes)
-    dropped = [n for n, k in zip(names, to, strict=True) if k < 0]
+    counts = split.counts()
+    dropped = [n for n, k in zip(counts, to, strict=True) if k < 0 and counts[n]]
     lacking = [n for i, n in enumerate(label_set.classes) if i not in to]
     done = [f"{k} counted as {v}" for k, v in (merge or {}).items()]
     if dropped:
@@ -222,8 +231,12 @@ def write_summary(run):
     text = shown.to_markdown(title=title)
     if first["note"]:
         text += f"\n**Note: {first['note']}.**\n"
+    collapsed = [m["seed"] for m in metrics if m.get("collapsed_at_epoch")]
+    if collapsed:
+        text += f"\n**Warning: seeds {collapsed} answered one class for nearly everything.**\n"
     run.write_text("report.md", text + "\n![confusion matrix](confusion_matrix.png)\n")
     shared = {key: first[key] for key in ("recipe", "protocol", "target", "note", "reported")}
+    shared["collapsed_at_epoch"] = [m.get("collapsed_at_epoch") for m in metrics]
     figures = {part: report.to_dict() for part, report in pooled.items()}
     run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **figures})
 

@@ -214,11 +214,15 @@ def _pixels(model, image):
     return ops.convert_to_tensor(model.check_pixels(image[None]))
 
 
+def _is_whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def _class_index(model, index, scores):
     """Give the class that was asked for, else the one of the highest score."""
     if index is None:
         return int(scores.argmax())
-    if not isinstance(index, (int, np.integer)) or not 0 <= index < len(scores):
+    if not _is_whole(index) or not 0 <= index < len(scores):
         raise FacezooError(
             f"Got class_index={index!r}; expected 0 to {len(scores) - 1}, an output of "
             f"{model.name!r}. Use model.label_set.index(name), or None for its own answer."
@@ -336,7 +340,7 @@ def _unit(values):
 def _within(name, value, default, highest):
     if value is None:
         return default
-    if not isinstance(value, (int, np.integer)) or not 1 <= value <= highest:
+    if not _is_whole(value) or not 1 <= value <= highest:
         raise FacezooError(
             f"Got {name}={value!r}; expected 1 to {highest} pixels. Pass such as "
             f"{name}={default}, or None for that."
@@ -348,7 +352,7 @@ def _fill(image, fill):
     """The colour that covers: uint8 (channels,)."""
     if fill == "mean":
         return np.round(image.mean(axis=(0, 1))).astype(np.uint8)
-    if not isinstance(fill, (int, np.integer)) or not 0 <= fill <= 255:
+    if not _is_whole(fill) or not 0 <= fill <= 255:
         raise FacezooError(
             f"Got fill={fill!r}; expected 'mean' or a gray of 0 to 255. Pass such as fill=128."
         )

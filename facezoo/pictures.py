@@ -7,6 +7,7 @@ refused before a pixel of it is decoded.
 """
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -42,6 +43,26 @@ def decode(data, *, channels=None, size=None, resampling="bilinear"):
     if size is not None and picture.size != (size[1], size[0]):
         picture = picture.resize((size[1], size[0]), RESAMPLING[resampling])
     return np.asarray(picture, dtype=np.uint8).reshape(picture.height, picture.width, channels)
+
+
+def decode_all(tasks):
+    """Decode many pictures, in whatever process.
+
+    Args:
+        tasks: list of (function of bytes, bytes).
+
+    Returns:
+        list of what the functions returned, or the text of their `PictureError`.
+    """
+    decoded = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Image size")  # Pillow's: `_open` refuses sooner
+        for function, data in tasks:
+            try:
+                decoded.append(function(data))
+            except PictureError as error:
+                decoded.append(str(error))
+    return decoded
 
 
 def _open(data):

@@ -50,7 +50,8 @@ def train(
             seed-<n> then lie in the run folder, beside a summary.
         resume: run folder to go on with, in place of a recipe.
         evaluate: whether to end with an evaluation on the test pictures.
-        deterministic: as in the recipe, for one that does not say so itself.
+        deterministic: as in the recipe, for one that does not say so itself. TensorFlow and
+            PyTorch then stay deterministic, and slower, for the rest of the process.
         callbacks: more Keras callbacks.
 
     Returns:
@@ -67,6 +68,11 @@ def train(
     """
     options = dict(root=root, evaluate=evaluate, callbacks=callbacks)
     if resume is not None:
+        if recipe is not None or seeds is not None or deterministic:
+            raise RecipeError(
+                "Got resume with a recipe, seeds or deterministic; expected resume alone, since a "
+                "run goes on as it was started. Start a new run for another setting."
+            )
         return _resume(RunFolder(resume), options)
     recipe = get_recipe(recipe)
     if deterministic:

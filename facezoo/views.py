@@ -207,10 +207,18 @@ def _write(figure, folder, stem):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path, number = folder / f"{stem}.png", 2
-        while path.exists():
-            path, number = folder / f"{stem}-{number}.png", number + 1
-        with replacing(path) as beside:
-            figure.savefig(beside, format="png")
+        while True:
+            try:
+                path.touch(exist_ok=False)  # ours, also where another process draws
+                break
+            except FileExistsError:
+                path, number = folder / f"{stem}-{number}.png", number + 1
+        try:
+            with replacing(path) as beside:
+                figure.savefig(beside, format="png")
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise FacezooError(
             f"Got {error.strerror!r} while writing to {str(folder)!r}; expected a folder with room "

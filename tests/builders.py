@@ -5,12 +5,17 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from facezoo.errors import PixelError
+from facezoo.labels import LabelSet
 from facezoo.models import build_model
+from facezoo.models.pixels import PixelModel, pixel_input
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 JIT = False if ON_TENSORFLOW else "auto"  # XLA on a CPU compiles for longer than it saves
+
+SPOTS = LabelSet("spots", ("bright", "dark"))
 
 
 class Batches(keras.utils.PyDataset):
@@ -156,3 +161,40 @@ def _check_variations(name, arguments):
         mixed = build_model(name, input_shape=shape, **arguments)  # `build` would reset it
         assert mixed.layers[-2].compute_dtype == "bfloat16"
     assert keras.backend.standardize_dtype(mixed(images).dtype) == "float32"
+
+
+def spots(*, nested=None, activation="softmax", scale=20.0, softmax_layer=False):
+    """Two classes by two channels, set by hand: how much is brighter, how much darker than gray.
+
+    `nested` puts the convolution into an inner model of that kind.
+    """
+    pixels = pixel_input((24, 24, 1))
+    x = layers.Rescaling(2 / 255, offset=-1.0, name="rescale")(pixels)
+    convolution = layers.Conv2D(2, 1, use_bias=False, activation="relu", name="conv")
+    pool = layers.AveragePooling2D(2, name="pool2")
+    if nested == "sequential":
+        x = keras.Sequential([convolution, pool], name="inner")(x)
+    elif nested == "functional":
+        inside = keras.Input((24, 24, 1))
+        inner = keras.Model(inside, pool(convolution(inside)), name="inner")
+        outside = keras.Input((24, 24, 1))
+        x = keras.Model(outside, inner(outside), name="outer")(x)
+    else:
+        x = pool(convolution(x))
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    last = None if softmax_layer else activation
+    dense = layers.Dense(2, activation=last, dtype="float32", name="predictions")
+    x = dense(x)
+    if softmax_layer:
+        x = layers.Softmax(dtype="float32")(x)
+    convolution.set_weights([np.float32([[[[1, -1]]]])])
+    dense.set_weights([np.float32(np.eye(2) * scale), np.zeros(2, np.float32)])
+    return PixelModel(pixels, x, name="spots", label_set=SPOTS)
+
+
+def spotted():
+    """A gray picture with a bright spot at the top left, a dark one at the bottom right."""
+    image = np.full((24, 24, 1), 128, np.uint8)
+    image[2:8, 2:8] = 255
+    image[16:22, 16:22] = 0
+    return image

@@ -48,6 +48,14 @@ def album(tmp_path):
     return archive_of(tmp_path, lines, pictures)
 
 
+def test_other_processes_tell_of_clipped_boxes_too(tmp_path, monkeypatch):
+    lines = [line(f"{i}.png", 0, "happy", -4 * (i % 2), 10, 20) for i in range(70)]
+    pictures = {f"{i}.png": picture(("happy", -4 * (i % 2), 10, 20)) for i in range(70)}
+    monkeypatch.setattr("facezoo.datasets.prepare.FEW", 0)
+    info = prepare("expw", archive_of(tmp_path, lines, pictures))
+    assert info["counts"]["clipped"] == {"no": 35, "yes": 35}
+
+
 @pytest.mark.parametrize("prefix", ["ExpW/", ""])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_each_face_is_cut_out_by_its_own_box(tmp_path, prefix, newline):

@@ -13,7 +13,7 @@ from conftest import cmu_photos, write_zip
 from facezoo.datasets import load_dataset, store
 from facezoo.datasets.prepare import prepare
 from facezoo.datasets.store import PreparedSet, writing
-from facezoo.errors import ArchiveError, RecipeError, StoreError, UnknownName
+from facezoo.errors import ArchiveError, FacezooError, RecipeError, StoreError, UnknownName
 from facezoo.pictures import decode
 
 FEW = {name: data for name, data in cmu_photos(["mitchell"]).items() if "happy" in name}
@@ -93,6 +93,31 @@ def test_other_processes_decode_many_pictures_in_order(tmp_path, monkeypatch):
     assert shared["images_sha256"] == alone["images_sha256"]
     assert shared["rejected"] == alone["rejected"] and shared["rejected"]["count"] == 1
     assert list(PreparedSet("cmu_faces").table()["file"]) == names[:150] + names[151:]
+
+
+def test_a_decoding_process_that_is_killed_says_so(cmu_zip, home, monkeypatch):
+    monkeypatch.setattr("facezoo.datasets.prepare.FEW", 0)
+    monkeypatch.setattr("facezoo.datasets.prepare.decode_all", lambda tasks: os._exit(9))
+    with pytest.raises(FacezooError, match="ended from outside"):
+        prepare("cmu_faces", cmu_zip)
+    assert leftovers(home) == []
+
+
+def test_ctrl_c_at_the_terminal_reaches_the_decoding_processes_too(home):
+    script = (
+        "import sys, facezoo.datasets.prepare as prepare; from facezoo.cli import main\n"
+        "prepare.FEW, joined = 0, prepare._joined\n"
+        "prepare._joined = lambda *chunk: (print('decoding', flush=True), joined(*chunk))[1]\n"
+        "sys.argv = ['facezoo', 'prepare', 'synthetic', '--people', '300']; main()"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, **pipes)
+    assert process.stdout.readline() == "decoding\n"
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 2
+    assert told == "facezoo: Interrupted; nothing is left half-written.\n"
+    assert leftovers(home) == []
 
 
 def test_ctrl_c_while_other_processes_decode_leaves_nothing(cmu_zip, home, monkeypatch):

@@ -298,6 +298,13 @@ def test_a_damaged_run_names_the_file(tmp_path):
         (path / name).write_text(whole)
 
 
+def test_resume_stands_alone(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    for more in ({"recipe": TINY}, {"seeds": 2}, {"deterministic": True}):
+        with pytest.raises(RecipeError, match="resume alone"):
+            train(resume=run.path, **more)
+
+
 def test_other_folders_beside_the_seeds_are_left_alone(tmp_path):
     run = RunFolder.create(tmp_path / "run", TINY)
     for seed in (10, 2):

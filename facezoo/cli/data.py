@@ -84,6 +84,10 @@ def audit(
     name: Annotated[str, typer.Argument(help="Data set, as it was prepared.")],
     target: Annotated[str | None, typer.Option(help="Another target of it.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Another protocol of it.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the protocol's draws.")] = 0,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least correlation of near copies; 0.96 finds more.")
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Write report and figures to this folder.")
     ] = None,
@@ -100,6 +104,8 @@ def audit(
             name,
             target=target,
             protocol=protocol,
+            seed=seed,
+            threshold=auditing.NEAR if threshold is None else threshold,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     written = [] if folder is None else auditing.write_audit(found, folder)

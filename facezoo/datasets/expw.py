@@ -140,8 +140,7 @@ def _item(row, box, read, options):
         face, clipped = decode_face(
             data, box=box, size=size, channels=channels, margin=options["margin"]
         )
-        row["clipped"] = "yes" if clipped else "no"  # known only now, with the picture's size
-        return face
+        return face, {"clipped": "yes" if clipped else "no"}  # known with the picture's size
 
     return Item(row, read, to_pixels)
 

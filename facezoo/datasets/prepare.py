@@ -10,15 +10,20 @@ import collections
 import contextlib
 import itertools
 import os
+import signal
+import threading
+from concurrent.futures.process import BrokenProcessPool
 
 from facezoo.datasets import get_spec
 from facezoo.datasets.archives import Archive
 from facezoo.datasets.spec import Note, Rejected
 from facezoo.datasets.store import writing
-from facezoo.errors import ArchiveError, PictureError, unknown
+from facezoo.errors import ArchiveError, FacezooError, PictureError, unknown
+from facezoo.pictures import decode_all
 
 CHUNK = 64  # pictures a task: enough that handing a task over costs nothing
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+WORKERS = 8  # one process reads and writes for all of them, and more would wait for it
 FEW = 2000  # pictures that are decoded before other processes are started, a second's work
 
 
@@ -118,23 +123,49 @@ def _decoded(items):
     """
     read = map(_read, items)
     for chunk in _chunks(itertools.islice(read, FEW)):
-        yield _joined(chunk, _decode_all(_tasks(chunk)))
+        yield _joined(chunk, decode_all(_tasks(chunk)))
     rest = _chunks(read)
     group = list(itertools.islice(rest, 1))
-    if not group:
-        return
-    from joblib import Parallel, delayed  # loads much; few pictures do without
+    if group:
+        try:
+            yield from _shared(group, rest)
+        except BrokenProcessPool:
+            raise FacezooError(
+                "Got a decoding process that was ended from outside, as systems short of memory "
+                "do; expected it to finish. Close other programs, then prepare again."
+            ) from None
 
-    workers = os.cpu_count() or 1
+
+def _shared(group, rest):
+    """Decode chunks in several processes: those of `group`, then those of `rest`."""
+    from joblib import Parallel, cpu_count, delayed  # loads much; few pictures do without
+
+    workers = min(cpu_count(), WORKERS)
     with Parallel(workers, return_as="generator", batch_size=1, max_nbytes=None) as parallel:
         while group:
-            results = parallel([delayed(_decode_all)(_tasks(chunk)) for chunk in group])
+            with _deaf_to_interrupts():
+                results = parallel([delayed(decode_all)(_tasks(chunk)) for chunk in group])
             try:
                 following = list(itertools.islice(rest, 2 * workers))  # read while they decode
                 yield from map(_joined, group, results)
             finally:
-                collections.deque(results, maxlen=0)  # joblib warns of what nobody waits for
+                # joblib takes no new call, and warns, until every result was fetched
+                with contextlib.suppress(BrokenProcessPool):
+                    collections.deque(results, maxlen=0)
             group = following
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts():
+    """Start processes that a Ctrl-C at the terminal does not reach: this one ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _chunks(read):
@@ -157,17 +188,6 @@ def _tasks(chunk):
     return [got[1:] for got in chunk if isinstance(got, tuple)]
 
 
-def _decode_all(tasks):
-    """[(decode, bytes)] -> pictures, or why there is none."""
-    decoded = []
-    for decode, data in tasks:
-        try:
-            decoded.append(decode(data))
-        except PictureError as error:
-            decoded.append(str(error))
-    return decoded
-
-
 def _joined(chunk, decoded):
     """Put the pictures of a chunk, and why there is none, in their places."""
     decoded, joined = iter(decoded), []
@@ -176,8 +196,11 @@ def _joined(chunk, decoded):
             joined.append((None, got))
             continue
         row, picture = got[0], next(decoded)
-        broken = isinstance(picture, str)
-        joined.append((None, Rejected(row["file"], picture)) if broken else (row, picture))
+        if isinstance(picture, str):
+            joined.append((None, Rejected(row["file"], picture)))
+            continue
+        picture, more = picture if isinstance(picture, tuple) else (picture, {})
+        joined.append(({**row, **more}, picture))
     return joined
 
 

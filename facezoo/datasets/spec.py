@@ -22,8 +22,9 @@ class Item:
     Args:
         row: `{column: value}`; "file" names the picture.
         read: () -> bytes; called in the reader's order.
-        decode: bytes -> uint8 (height, width, channels); called in any process, so it must
-            pickle. Both raise `PictureError` for a picture that must be rejected.
+        decode: bytes -> uint8 (height, width, channels), or that and a dict of columns that
+            only the pixels tell. Called in any process: it reaches nothing of this one. Both
+            raise `PictureError` for a picture that must be rejected.
     """
 
     row: dict

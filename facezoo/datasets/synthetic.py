@@ -24,7 +24,7 @@ def _picture_shape(options):
 
 
 def _read(_, options):
-    """Yield every picture of the plan; drawing happens in `decode`, on any thread."""
+    """Yield every picture of the plan; drawing happens in `decode`, in any process."""
     size, channels = options["size"], options["channels"]
     for row, face in planned(people=options["people"], seed=options["seed"]):
         draw = functools.partial(draw_face, **face, size=size, channels=channels)

@@ -186,7 +186,7 @@ class Recipe:
     def _check_schedule(self):
         """Refuse a schedule that the rate and the epochs leave no room for."""
         floor, warm = self.schedule.floor, self.schedule.warmup_epochs
-        if floor > self.learning_rate:
+        if self.schedule.kind != "constant" and floor > self.learning_rate:
             raise RecipeError(
                 f"Got schedule.floor={floor} above learning_rate={self.learning_rate}; expected "
                 "the lowest rate to be lower. Change one of them."
