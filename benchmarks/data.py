@@ -21,20 +21,19 @@ import io
 import json
 import os
 import pathlib
-import pty
 import random
-import re
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import zipfile
 
 import render
+import render_data
+from watch import watch
 
 RESULTS = render.ROOT / "results" / "data.json"
 PICTURES = 32298  # of the generated archive that stands in for FER2013
@@ -89,90 +88,10 @@ def environment_of(home=""):
     return {**os.environ, **ours, "TERM": "xterm", "COLUMNS": "120"}
 
 
-def megabytes(pid, field):
-    """Return a field of /proc/<pid>/status, 0 once the process has ended."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(rf"^{field}:\s+(\d+)", text, re.MULTILINE)
-    return int(found[1]) / 1000 if found else 0
-
-
-def descendants(pid):
-    """Return the ids of the living children of a process, and of theirs."""
-    found = []
-    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            own = children.read_text().split()
-        except OSError:
-            continue
-        for child in own:
-            found += [int(child), *descendants(child)]
-    return found
-
-
-def watch(words, home):
-    """Run a command with its stderr at a terminal and return what it took.
-
-    The peak is the larger of VmHWM, which the kernel keeps of the process itself, and the
-    largest sum of VmRSS over it and its children, seen every 20 ms; the sum counts pages
-    that processes share once for each.
-    """
-    ours, theirs = pty.openpty()
-    start, streams = time.perf_counter(), {"stdout": subprocess.PIPE, "stderr": theirs}
-    process = subprocess.Popen(words, env=environment_of(home), text=True, **streams)
-    os.close(theirs)
-    shown = []
-    reader = threading.Thread(target=_read_all, args=(ours, shown), daemon=True)
-    reader.start()
-    try:
-        return _watched(process, words, shown, reader, start)
-    finally:
-        process.kill()  # nothing where it has ended
-        os.close(ours)
-
-
-def _watched(process, words, shown, reader, start):
-    own, together, processes, pid = 0, 0, 1, 0
-    while not pid:
-        own = max(own, megabytes(process.pid, "VmHWM"))
-        others = descendants(process.pid)
-        processes = max(processes, 1 + len(others))
-        together = max(together, sum(megabytes(p, "VmRSS") for p in (process.pid, *others)))
-        time.sleep(0.02)
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    told = process.stdout.read()
-    reader.join(timeout=5)
-    text = b"".join(shown).decode("utf-8", "replace")
-    if process.returncode:
-        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}: {told}{text}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return {
-        "seconds": round(seconds, 2),
-        "cpu_seconds": round(cpu, 2),
-        "cores_used": round(cpu / seconds, 2),
-        "processes": processes,
-        "peak_mb": round(max(own, together), 1),
-        "bar_steps": len(set(re.findall(r"(\d+)/\d+\b", text))),
-        "told": told,
-    }
-
-
-def _read_all(file, into):
-    try:
-        while data := os.read(file, 65536):
-            into.append(data)
-    except OSError:  # the other side is closed
-        pass
-
-
 def prepare_part(folder, given, rounds):
     """Time `prepare fer2013` from the image zip."""
     archive, kind = fer2013_zip(given, folder)
-    runs = [watch(command(archive), folder / "home") for _ in range(rounds)]
+    runs = [watch(command(archive), environment_of(folder / "home")) for _ in range(rounds)]
     pictures = int(runs[0]["told"].split()[0].replace(",", ""))
     figures = {key: statistics.median(r[key] for r in runs) for key in runs[0] if key != "told"}
     return {"archive": kind, "pictures": pictures, "rounds": rounds, **figures}
@@ -183,7 +102,7 @@ def growth_part(folder, sizes):
     rows = []
     for size in sizes:
         archive = generate(folder / "generated.zip", size)
-        run = watch(command(archive), folder / "home")
+        run = watch(command(archive), environment_of(folder / "home"))
         if not run.pop("told").startswith(f"{size:,} pictures"):
             raise SystemExit(f"an archive of {size:,} pictures gave another number")
         rows.append({"pictures": size, "archive_mb": archive.stat().st_size // 10**6, **run})
@@ -194,7 +113,7 @@ def growth_part(folder, sizes):
 def both_forms(folder, given):
     """Prepare the zip under home/, unpack it under unpacked/, and return what it is."""
     archive, kind = fer2013_zip(given, folder)
-    watch(command(archive), folder / "home")
+    watch(command(archive), environment_of(folder / "home"))
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder / "unpacked")
     return kind
@@ -398,8 +317,8 @@ def main():
     results["environment"] = environment()
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     render.render()
-    print(render.data_page())
-    if lines := render.missed(results):
+    print(render_data.data_page())
+    if lines := render_data.missed(results):
         raise SystemExit("\n".join(lines))
 
 
