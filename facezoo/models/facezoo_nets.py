@@ -3,9 +3,9 @@
 Sources: residual blocks, He et al. 2016, arXiv:1512.03385; average pooling before the
 shortcut's 1 x 1 convolution, He et al. 2019, arXiv:1812.01187; squeeze-and-excitation, Hu
 et al. 2018, arXiv:1709.01507; stochastic depth, Huang et al. 2016, arXiv:1603.09382.
-Ours: the widths and depths, chosen for accuracy per CPU-second at 48x48 by
-`benchmarks/candidates.py`; plain 3 x 3 convolutions, which a CPU runs at several times the
-speed of depthwise ones per multiplication.
+Ours: the widths and depths, a first choice that `benchmarks/candidates.py` compares with
+others at a short, equal budget; plain 3 x 3 convolutions, which a CPU runs at several times
+the speed of depthwise ones per multiplication.
 """
 
 from keras import layers
