@@ -74,7 +74,7 @@ def test_schedules_are_checked():
     with pytest.raises(RecipeError, match="schedule.kind"):
         Schedule(kind="linear")
     for changes, said in (
-        ({"schedule": Schedule(floor=0.1)}, "schedule.floor=0.1"),
+        ({"schedule": Schedule(kind="cosine", floor=0.1)}, "schedule.floor=0.1"),
         ({"schedule": Schedule(kind="cosine", warmup_epochs=3), "epochs": 3}, "warmup_epochs=3"),
     ):
         with pytest.raises(RecipeError, match=said):
