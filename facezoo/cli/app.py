@@ -1,6 +1,7 @@
 """The Typer application: how commands are registered, and how a refusal is told."""
 
 import functools
+import logging
 import os
 import sys
 import warnings
@@ -66,6 +67,7 @@ def _interrupted(error):
 def main():
     """Run the command line; the entry point `facezoo` and `python -m facezoo`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints when seeds follow seeds
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # Pillow's; we reject it
     try:
         sys.exit(app(standalone_mode=False) or 0)
