@@ -142,7 +142,7 @@ def print_rows(rows, as_json, hide=()):
     table = Table(box=None, header_style="bold", pad_edge=False)
     names = [name for name in rows[0] if name not in hide]
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == names[0])
     for row in rows:
         cells = (row[n] for n in names)
         table.add_row(*(Text(", ".join(c) if isinstance(c, list) else str(c)) for c in cells))
