@@ -31,7 +31,7 @@ def datasets(as_json: Json = False):
                 "page": spec.page,
             }
         )
-    print_rows(rows, as_json, hide=("page",))
+    print_rows(rows, as_json, hide=("page", "license"))
 
 
 @command
