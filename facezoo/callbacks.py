@@ -18,6 +18,8 @@ from facezoo import backend
 from facezoo.errors import CollapseWarning, TrainingDiverged
 
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
+LEARNS = 0.2  # of the way from one answer for all to no mistake in training: weights do learn
+SETTLED = 1000  # steps after which moving averages of momentum 0.99 have forgotten the start
 FEWEST = 50  # validation pictures, and steps, from which CollapseWatch concludes anything
 
 
@@ -106,7 +108,8 @@ class CollapseWatch(Remembering, keras.callbacks.Callback):
     twice. Costs no pass over the pictures: `answers`, a metric to compile the model with,
     counts what `fit` predicts anyway. The first epoch does not count, for many a network
     begins with one class; nor do the first 50 steps, nor fewer than 50 validation pictures:
-    a sound network has one answer for all, too, after the few steps of a trial.
+    a sound network has one answer for all, too, after the few steps of a trial. A network that
+    learns in training is given 1,000 steps, for its normalisation to catch up.
 
     Writes "val_largest_share" into the logs of every epoch, and so into history.csv.
 
@@ -143,6 +146,12 @@ class CollapseWatch(Remembering, keras.callbacks.Callback):
         steps = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         early = epoch == 0 or min(steps, len(self.classes)) < FEWEST
         if early or self.collapsed_at_epoch is not None:
+            return
+        # moving averages of a normalisation lag behind weights that learn; they alone may
+        # make one answer of all, until they have caught up
+        commonest = np.bincount(self.classes).max() / len(self.classes)
+        learned = (logs or {}).get("accuracy", 0) - commonest
+        if learned > LEARNS * (1 - commonest) and steps < SETTLED:
             return
         counts = keras.ops.convert_to_numpy(self.answers.counts)
         answered = int(counts.argmax())

@@ -5,13 +5,15 @@ or another data set with the same photographs, is refused where its test picture
 or selected the model.
 """
 
+import dataclasses
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
 from facezoo import plots
-from facezoo.datasets import Split, load_dataset
+from facezoo.datasets import Pictures, Split, load_dataset
 from facezoo.datasets.audit import exact_copies
 from facezoo.errors import FacezooError, LabelSetMismatch, ProtocolError, RunError
 from facezoo.labels import remap
@@ -24,7 +26,9 @@ from facezoo.runs import RunFolder
 BATCH = 256
 
 
-def evaluate(source, *, dataset=None, target=None, protocol=None, merge=None, root=None):
+def evaluate(
+    source, *, dataset=None, target=None, protocol=None, whole=False, merge=None, root=None
+):
     """Evaluate a run's model on test pictures.
 
     Another data set's classes meet the model's by name. Pictures of a class that the model
@@ -38,6 +42,7 @@ def evaluate(source, *, dataset=None, target=None, protocol=None, merge=None, ro
     Args:
         source: `RunFolder`, or the path of one.
         dataset, target, protocol: what to test on; None for what the run was trained on.
+        whole: test on all pictures of another data set, not on its test part alone.
         merge: optional `{class of the data: class of the model}`, such as
             {"contempt": "disgust"}.
         root: folder of prepared data sets; None for the default.
@@ -52,10 +57,15 @@ def evaluate(source, *, dataset=None, target=None, protocol=None, merge=None, ro
     """
     run = source if isinstance(source, RunFolder) else RunFolder(Path(source))
     model, data = load_run(run), own_data(run, root)
-    if dataset is None and target is None and protocol is None:
-        return _test_report(model, data.test, data, merge)
     recipe = run.recipe
     own = dataset in (None, recipe.dataset)
+    if own and whole:
+        raise ProtocolError(
+            f"Got whole (--all) for {recipe.dataset!r}, whose pictures trained the model; expected "
+            "another data set. Name it, or leave whole out."
+        )
+    if own and target is None and protocol is None:
+        return _test_report(model, data, data, merge)
     other = load_dataset(
         dataset or recipe.dataset,
         target=target or (recipe.target if own else _same_target(dataset, recipe.target)),
@@ -63,8 +73,11 @@ def evaluate(source, *, dataset=None, target=None, protocol=None, merge=None, ro
         seed=recipe.seed,
         root=root,
     )
+    remap(other.label_set, data.label_set, merge=merge)  # no common classes: say that first
+    if whole:
+        other = _all_tested(other)
     _refuse_seen(data, other)
-    return _test_report(model, other.test, data, merge)
+    return _test_report(model, other, data, merge)
 
 
 def load_run(run):
@@ -177,7 +190,7 @@ def write_evaluation(run, data, *, test=True):
     model = load_run(run)
     reports = {"validation": report_on(model, data.validation)}
     if test:
-        reports["test"] = _test_report(model, data.test, data)
+        reports["test"] = _test_report(model, data, data)
     role, shown = list(reports.items())[-1]
     recipe, history = run.recipe, run.history
     memory = run.state["checkpoints"][0]["memory"]
@@ -241,10 +254,26 @@ def write_summary(run):
     run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **figures})
 
 
-def _test_report(model, test, data, merge=None):
+def _test_report(model, tested, data, merge=None):
     """Report on test pictures, told apart from those of `data` that made the model."""
-    copies = _seen(test, data) if _comparable(test, data) else None
-    return report_on(model, test, copies=copies, merge=merge)
+    copies = _seen(tested.test, data) if _comparable(tested.test, data) else None
+    report = report_on(model, tested.test, copies=copies, merge=merge)
+    fold = "" if tested.fold is None else f", fold {tested.fold}"
+    told = f"{tested.protocol}, target {tested.target}, seed {tested.seed}{fold}"
+    return dataclasses.replace(report, data=told)
+
+
+def _all_tested(data):
+    """Return a data set with all of its pictures, of whatever role, in the test part."""
+    parts = (data.train, data.validation, data.test)
+    whole = Split(
+        Pictures(data.test.images.array, np.concatenate([part.images.rows for part in parts])),
+        np.concatenate([part.labels for part in parts]),
+        lambda: pd.concat([part.table for part in parts], ignore_index=True),
+        data.label_set,
+        "test",
+    )
+    return dataclasses.replace(data, test=whole, protocol=f"all of {data.name}")
 
 
 def _comparable(test, data):

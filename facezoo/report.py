@@ -8,6 +8,7 @@ import dataclasses
 import warnings
 
 import numpy as np
+from scipy import stats
 from sklearn import metrics
 
 from facezoo.errors import FacezooError, LabelSetMismatch
@@ -30,7 +31,8 @@ class Report:
         label_set: `LabelSet` of the K classes, in the order of the confusion matrix.
         n: pictures.
         accuracy: fraction answered rightly.
-        accuracy_interval: [low, high], 95 % bootstrap interval of the accuracy.
+        accuracy_interval: [low, high], 95 % interval of the accuracy, see
+            `evaluate_predictions`.
         macro_f1: mean F1 of the classes that occur among labels or answers.
         balanced_accuracy: mean recall of the classes that occur among the labels.
         ece: expected calibration error, see `evaluate_predictions`.
@@ -48,6 +50,7 @@ class Report:
         accuracy_by_agreement: filled bins of the largest vote share,
             `{"low", "high", "n", "share", "accuracy"}`; None for hard labels.
         note: what a reader of the figures must know, such as classes left out; or "".
+        data: what was tested on, such as "cmu_faces/random80, target pose, seed 0"; or "".
     """
 
     label_set: LabelSet
@@ -67,6 +70,7 @@ class Report:
     kl_to_votes: float | None = None
     accuracy_by_agreement: list | None = None
     note: str = ""
+    data: str = ""
 
     @property
     def headline(self):
@@ -112,6 +116,7 @@ class Report:
         ]
         paragraphs = [
             f"# {title}",
+            *((f"Tested on {self.data}.",) if self.data else ()),
             f"**Accuracy {self.accuracy:.1%}** (95% interval {low:.1%} to {high:.1%}) on "
             f"{self.n:,} pictures.",
             f"Macro F1 {self.macro_f1:.1%}, balanced accuracy {self.balanced_accuracy:.1%}, "
@@ -132,12 +137,22 @@ class Report:
 
 
 def evaluate_predictions(
-    probabilities, labels, label_set, *, files=None, copies=None, note="", seed=0, resamples=1000
+    probabilities,
+    labels,
+    label_set,
+    *,
+    files=None,
+    copies=None,
+    note="",
+    data="",
+    seed=0,
+    resamples=1000,
 ):
     """Measure a model's answers against the labels.
 
     The interval resamples pictures, so it knows nothing of other seeds or other people;
-    photographs of few people vary more than it says. At 0 % and 100 % it has no width.
+    photographs of few people vary more than it says. Where all or none are right it would
+    have no width, and is Clopper and Pearson's (1934) instead.
 
     The expected calibration error is Guo et al.'s (2017): 15 equally wide bins of the
     likeliest class's probability, open below and closed above; the mean gap between
@@ -152,6 +167,7 @@ def evaluate_predictions(
         copies: optional bool (N,), True for copies of training pictures, as
             `facezoo.datasets.audit.exact_copies` finds them.
         note: what a reader of the figures must know.
+        data: what is tested on.
         seed, resamples: of the bootstrap.
 
     Returns:
@@ -175,7 +191,7 @@ def evaluate_predictions(
         label_set=label_set,
         n=n,
         accuracy=float(right.mean()),
-        accuracy_interval=_bootstrap(right, seed, resamples),
+        accuracy_interval=_interval(right, seed, resamples),
         ece=sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in reliability) / n,
         per_class=per_class_figures(figures["confusion_matrix"], label_set),
         copies=None if copies is None else int(copies.sum()),
@@ -185,6 +201,7 @@ def evaluate_predictions(
         kl_to_votes=None if votes is None else _divergence(votes, probabilities),
         accuracy_by_agreement=agreement,
         note=note,
+        data=data,
         **figures,
     )
 
@@ -270,12 +287,15 @@ def per_class_figures(matrix, label_set):
     }
 
 
-def _bootstrap(right, seed, resamples):
-    """Return [low, high], the 95 % percentile interval of the mean of `right`.
+def _interval(right, seed, resamples):
+    """Return [low, high], the 95 % interval of the mean of `right`.
 
     Drawing n of n pictures with replacement and counting the right ones IS a binomial
     draw, so no picture needs to be drawn.
     """
+    if right.all() or not right.any():
+        exact = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="exact")
+        return [float(exact.low), float(exact.high)]
     means = np.random.default_rng(seed).binomial(len(right), right.mean(), resamples) / len(right)
     return np.percentile(means, (2.5, 97.5)).tolist()
 

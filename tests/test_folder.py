@@ -193,6 +193,12 @@ def test_a_dataset_json_without_classes_says_prepare_again(tmp_path, home):
         load_dataset("folder")
 
 
+def test_fer2013plus_cleaned_refuses_other_classes(tmp_path):
+    archive = write_zip(tmp_path / "mine.zip", pictures("ONE-SET/"))
+    with pytest.raises(ArchiveError, match="expected expressions.*Prepare it as folder"):
+        prepare("fer2013plus_cleaned", archive)
+
+
 def test_a_test_folder_of_broken_pictures_is_no_test(tmp_path):
     members = pictures("train/") | {"test/cat/1.png": b"x", "test/dog/1.png": b"x"}
     prepare("folder", write_zip(tmp_path / "mine.zip", members))

@@ -101,6 +101,13 @@ def test_interval_has_the_width_that_theory_gives():
     assert (low, high) == pytest.approx((0.8 - 1.96 * deviation, 0.8 + 1.96 * deviation), abs=0.006)
 
 
+def test_the_interval_of_a_faultless_answer_has_a_width():
+    low, high = evaluate_predictions(sure([0, 1, 2]), [0, 1, 2], ABC).accuracy_interval
+    assert (low, high) == (pytest.approx(0.025 ** (1 / 3)), 1)
+    low, high = evaluate_predictions(sure([1, 2, 0]), [0, 1, 2], ABC).accuracy_interval
+    assert (low, high) == (0, pytest.approx(1 - 0.025 ** (1 / 3)))
+
+
 def test_interval_follows_the_seed():
     probabilities, labels = sure(np.arange(1000) % 3), np.arange(1000) % 5 % 3
     intervals = [

@@ -3,11 +3,15 @@
 import dataclasses
 import json
 import math
+import re
+import types
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import facezoo
 from conftest import picture_bytes, write_zip
 from facezoo.datasets.drawing import draw_dataset
 from facezoo.datasets.prepare import prepare
@@ -331,6 +335,17 @@ def test_testing_on_what_was_trained_on_is_refused(tmp_path, cmu):
         evaluate(run, protocol="leave-people-out")
 
 
+def test_the_python_of_the_readme_runs(cmu, monkeypatch):
+    text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shorter = code.replace("epochs=60", "epochs=1")
+    assert shorter != code
+    asked, trained = [], types.SimpleNamespace(metrics={"test": {"accuracy": 1.0}})
+    monkeypatch.setattr(facezoo, "train", lambda recipe: asked.append(recipe) or trained)
+    exec(compile(shorter, "README.md", "exec"), {})
+    assert asked[0].learning_rate == 0.002
+
+
 def test_another_data_set_meets_the_model_by_class_names(tmp_path, cmu, cmu_zip):
     run = train(get_recipe("cmu-lenet5-expression").smoke(), runs=tmp_path)
     with pytest.raises(PixelError, match="Resize"):  # 64x60 here, 48x48 there
@@ -345,6 +360,12 @@ def test_another_data_set_meets_the_model_by_class_names(tmp_path, cmu, cmu_zip)
     merged = evaluate(run, dataset="synthetic", merge={"fear": "sad"})
     assert merged.n == report.n + 8 and "fear counted as sad" in merged.to_markdown()
     assert merged.per_class["sad"]["support"] == 16
+    assert "Tested on synthetic/people, target expression, seed 0" in report.to_markdown()
+    assert evaluate(run, dataset="synthetic", whole=True).n == 10 * 28 * 4 / 7
+    with pytest.raises(ProtocolError, match="another data set"):
+        evaluate(run, whole=True)
+    with pytest.raises(LabelSetMismatch, match="fewer than two"):
+        evaluate(run, target="pose")
     with pytest.raises(UnknownName, match="feer"):
         evaluate(run, dataset="synthetic", merge={"feer": "sad"})
 

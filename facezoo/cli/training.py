@@ -44,10 +44,10 @@ def train(
         )
     chosen = None
     if recipe is not None:
-        chosen = get_recipe(recipe)
+        chosen, changes = get_recipe(recipe), _assignments(settings or ())
         if dataset is not None:
-            chosen = chosen.on_dataset(dataset)
-        chosen = chosen.override(_assignments(settings or ()))
+            chosen = chosen.on_dataset(dataset, changes.get("target"))
+        chosen = chosen.override(changes)
         load_data(chosen)  # what is missing is told before Keras takes its seconds to start
     _train_and_tell(
         chosen,
@@ -66,6 +66,9 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Another data set to test on.")] = None,
     target: Annotated[str | None, typer.Option(help="Another target of it.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Another protocol of it.")] = None,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Test on all pictures of another data set.")
+    ] = False,
     merge: Annotated[
         list[str] | None,
         typer.Option(help="Count a class as another, such as contempt=disgust; again for more."),
@@ -84,7 +87,8 @@ def evaluate(
                 "such as --merge contempt=disgust."
             )
     merged = {one: other for one, _, other in pairs.values()}
-    report = evaluate_run(run, dataset=dataset, target=target, protocol=protocol, merge=merged)
+    chosen = {"dataset": dataset, "target": target, "protocol": protocol, "whole": whole}
+    report = evaluate_run(run, **chosen, merge=merged)
     if as_json:
         print_rows([report.to_dict()], as_json)
     else:

@@ -68,6 +68,9 @@ class Archive:
             return "zip", self._zip_members()
         if _is_tar(self.path):
             return "tar", self._tar_members()
+        with open(self.path, "rb") as file:
+            if file.read(2) == b"PK":
+                raise self._damaged("it ends too early")
         if self.path.suffix.lower() == ".csv":
             return "file", {self.path.name: self.path}
         raise ArchiveError(

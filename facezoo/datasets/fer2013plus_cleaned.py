@@ -12,12 +12,19 @@ import dataclasses
 
 from facezoo.datasets import folder
 from facezoo.datasets.spec import Item
+from facezoo.errors import ArchiveError
 from facezoo.labels import EXPRESSION_7, EXPRESSION_8, LabelSet, canonical
 
 
 def _survey(archive, options):
     facts = folder.survey(archive, options)
     classes = {canonical(name) for name in facts["label_sets"]["class"]["classes"]}
+    if not classes <= set(EXPRESSION_8.classes):
+        odd = sorted(classes - set(EXPRESSION_8.classes))[:3]
+        raise ArchiveError(
+            f"Got {archive.path.name!r} with the classes {', '.join(odd)}; expected expressions, "
+            f"{SPEC.layout}. Prepare it as folder, or pass the archive of {SPEC.page}."
+        )
     known = [s for s in (EXPRESSION_7, EXPRESSION_8) if set(s.classes) == classes]
     label_set = known[0] if known else LabelSet(SPEC.name, tuple(sorted(classes)))
     return {**facts, "label_sets": {"expression": label_set.to_dict()}}

@@ -226,13 +226,24 @@ class Recipe:
             fields[field] = {**nested, inner: value}
         return Recipe.from_dict(fields)
 
-    def on_dataset(self, name):
+    def on_dataset(self, name, target=None):
         """Return this recipe for another data set, under that set's first protocol.
 
-        The target stays where the other set has one of the same name.
+        Args:
+            name: of the data set.
+            target: of that set; None for the one of the recipe's name, or the only one.
+
+        Raises:
+            UnknownName: the other set has several targets, and none of the recipe's name.
         """
-        target = self.target if self.target in get_spec(name).targets else None
-        return dataclasses.replace(self, dataset=name, target=target, protocol=None)
+        if name == self.dataset:
+            return self if target is None else dataclasses.replace(self, target=target)
+        targets = get_spec(name).targets  # none for a folder: it has one, its classes
+        if target is None and self.target in targets:
+            target = self.target
+        if target is None and len(targets) > 1:
+            raise unknown(f"target of {name!r}", self.target, targets)
+        return dataclasses.replace(self, dataset=name, target=target, protocol=None, reported="")
 
     def smoke(self):
         """Return this recipe shrunk to seconds: 32 pictures a split, one epoch."""
