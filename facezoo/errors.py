@@ -60,7 +60,7 @@ def unknown(kind, got, known):
     """Return an `UnknownName` that lists the names that exist, nearest first.
 
     Args:
-        kind: what was looked up, such as "recipe".
+        kind: what was looked up, such as "recipe" or "target of 'cmu_faces'".
         got: the name that was asked for.
         known: the names that exist.
     """
@@ -69,7 +69,8 @@ def unknown(kind, got, known):
     known = sorted(map(str, known))
     near = difflib.get_close_matches(str(got), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UnknownName(f"No {kind} {got!r}.{hint} There are: {', '.join(known)}.")
+    what, of, owner = kind.partition(" of ")
+    return UnknownName(f"No {what} {got!r}{of}{owner}.{hint} There are: {', '.join(known)}.")
 
 
 class WeightsError(FacezooError):

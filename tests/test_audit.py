@@ -277,8 +277,8 @@ def test_command_prints_and_writes_only_where_told(tmp_path, own):
     [
         (["syntetic"], "Did you mean 'synthetic'"),
         (["fer2013"], "facezoo prepare fer2013 PATH"),
-        (["synthetic", "--target", "mood"], "No target of 'synthetic'"),
-        (["synthetic", "--protocol", "random"], "No protocol of 'synthetic'"),
+        (["synthetic", "--target", "mood"], "No target 'mood' of 'synthetic'"),
+        (["synthetic", "--protocol", "random"], "No protocol 'random' of 'synthetic'"),
         (["synthetic", "--out", __file__], "Pass --out with another one"),
         (["synthetic", "--out", __file__ + "/audit"], "Pass --out with another one"),
     ],

@@ -94,7 +94,7 @@ def test_prepare_train_evaluate(tmp_path, cmu_zip):
         (["train", "cmu-lenet5-pose", "--set", "epochs"], "expected FIELD=JSON"),
         (["train", "cmu-lenet5-pose", "--set", "epochs=many"], "Got epochs='many'"),
         (["train", "cmu-lenet5-pose", "--set", "target=is:mitchel"], "Did you mean 'mitchell'"),
-        (["train", "synthetic-lenet5-expression", "--set", "target=mood"], "No target of"),
+        (["train", "synthetic-lenet5-expression", "--set", "target=mood"], "No target 'mood' of"),
         (["train"], "expected one of them"),
         (["train", "--resume", "nowhere"], "recipe.json"),
         (["train", "cmu-lenet5-pose", "--dataset", "cmu"], "No data set 'cmu'"),

@@ -112,7 +112,7 @@ def test_override_refuses_fields_that_do_not_exist(field):
 def test_on_dataset_keeps_a_target_that_both_have():
     assert get_recipe("cmu-lenet5-pose").on_dataset("synthetic").target == "pose"
     identity = get_recipe("cmu-lenet5-identity")
-    with pytest.raises(UnknownName, match="target of 'synthetic' 'identity'"):
+    with pytest.raises(UnknownName, match="No target 'identity' of 'synthetic'"):
         identity.on_dataset("synthetic")
     assert identity.on_dataset("synthetic", "eyes").target == "eyes"
     expression = get_recipe("cmu-lenet5-expression")

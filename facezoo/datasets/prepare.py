@@ -142,9 +142,12 @@ def _shared(group, rest):
 
     workers = min(cpu_count(), WORKERS)
     with Parallel(workers, return_as="generator", batch_size=1, max_nbytes=None) as parallel:
+        starting = _deaf_to_interrupts()
         while group:
-            with _deaf_to_interrupts():
-                results = parallel([delayed(decode_all)(_tasks(chunk)) for chunk in group])
+            tasks = [delayed(decode_all)(_tasks(chunk)) for chunk in group]
+            with starting:
+                results = parallel(tasks)
+            starting = contextlib.nullcontext()
             try:
                 following = list(itertools.islice(rest, 2 * workers))  # read while they decode
                 yield from map(_joined, group, results)
@@ -157,7 +160,10 @@ def _shared(group, rest):
 
 @contextlib.contextmanager
 def _deaf_to_interrupts():
-    """Start processes that a Ctrl-C at the terminal does not reach: this one ends them."""
+    """Start processes that a Ctrl-C at the terminal does not reach: this one ends them.
+
+    They inherit that it is ignored. For the moment in which they start, so does this one.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what a signal does
         return
