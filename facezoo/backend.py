@@ -165,7 +165,7 @@ def jit_compile_default():
 
 
 def devices():
-    """Return the backend's devices, such as ["cpu:0", "gpu:0 (NVIDIA H200)"]."""
+    """Return the backend's devices, such as ["cpu:0", "gpu:0 (NVIDIA L4)"]."""
     name = keras.backend.backend()
     if name == "tensorflow":
         import tensorflow as tf
