@@ -10,20 +10,14 @@ end. A candidate that is done or begun is passed over, so that a stopped run goe
 processes share the work. An empty file under --runs is one that was killed: delete it.
 """
 
-import argparse
-import json
-import time
-from pathlib import Path
-
-import numpy as np
-from render import ROOT, render
+from cells import gather, options, run_missing
+from models import timings
+from pages import ROOT
 
 from facezoo import Augmentation, Recipe, train
 from facezoo.evaluation import load_run
-from facezoo.files import replacing
 from facezoo.models.cost import count_multiply_adds
 from facezoo.recipes.base import Schedule
-from facezoo.training import environment
 
 RESULTS = ROOT / "results" / "candidates.json"
 PICTURES, EPOCHS, BATCH = 8000, 10, 64
@@ -82,64 +76,20 @@ def measure(name, runs):
         "what": CANDIDATES[name][2],
         "weights": model.count_params(),
         "multiply_adds": count_multiply_adds(model),
-        "milliseconds": milliseconds(model),
+        "milliseconds": timings(model, rounds=5)["64"]["median"],
         "seconds_per_epoch": metrics["seconds_per_epoch"],
         "validation_accuracy": metrics["validation"]["accuracy"],
         "validation_macro_f1": metrics["validation"]["macro_f1"],
     }
 
 
-def milliseconds(model, batch=64, rounds=20):
-    """Median milliseconds a picture in a batch."""
-    pictures = np.random.default_rng(0).integers(0, 256, (batch, *model.input_shape[1:]), np.uint8)
-    times = []
-    for _ in range(rounds + 3):
-        began = time.perf_counter()
-        model.predict_on_batch(pictures)
-        times.append(time.perf_counter() - began)
-    return float(np.median(times[3:])) * 1000 / batch
-
-
-def train_missing(folder):
-    """Train what no other process of this benchmark has begun; a row a file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in CANDIDATES:
-        place = folder / f"{name}.json"
-        try:
-            place.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        try:
-            row = measure(name, folder)
-        except BaseException:
-            place.unlink()
-            raise
-        with replacing(place) as beside:
-            beside.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
-        print(name, row["validation_accuracy"], row["milliseconds"], flush=True)
-
-
-def gather(folder):
-    """Join the rows to results/candidates.json."""
-    texts = [(folder / f"{name}.json") for name in CANDIDATES]
-    done = [json.loads(p.read_text("utf-8")) for p in texts if p.exists() and p.stat().st_size]
-    if not done:
-        return
-    last = max((found["environment"] for found in done), key=lambda e: e["date"])
-    budget = {"pictures": PICTURES, "epochs": EPOCHS, "batch_size": BATCH}
-    results = {"environment": last, "budget": budget, "rows": [found["row"] for found in done]}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    render()
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--render", action="store_true", help="train nothing; write what is there")
-    parser.add_argument("--runs", default="runs/benchmark-candidates", type=Path)
-    options = parser.parse_args()
-    if not options.render:
-        train_missing(options.runs)
-    gather(options.runs)
+    chosen = options(__doc__.splitlines()[0], "runs/benchmark-candidates")
+    todo = {name: (name, chosen.runs) for name in CANDIDATES}
+    if not chosen.render:
+        run_missing(chosen.runs, todo, measure)
+    budget = {"pictures": PICTURES, "epochs": EPOCHS, "batch_size": BATCH}
+    gather(chosen.runs, todo, RESULTS, budget=budget)
 
 
 if __name__ == "__main__":

@@ -9,20 +9,15 @@ two processes share the work (with OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 ea
 cores). An empty file under --runs is a cell that was killed: delete it to run it again.
 """
 
-import argparse
-import json
-from pathlib import Path
-
 import numpy as np
-from render import SEEDS, TASKS, cmu_cell, protocols, render
+from cells import gather, options, run_missing
+from pages import ROOT
+from render import SEEDS, TASKS, cmu_cell, protocols
 from sklearn.neighbors import KNeighborsClassifier
 
 from facezoo import get_recipe, train
 from facezoo.datasets import load_dataset
-from facezoo.files import replacing
-from facezoo.training import environment
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "cmu.json"
 MEMORISING = {  # what study A may have done, to see how far remembering photographs goes
     "augmentation": None,
@@ -80,7 +75,8 @@ def cell(task, protocol, runs):
         "nearest_neighbour": nearest_neighbour(recipe),
         "seconds_per_epoch": float(np.median([m["seconds_per_epoch"] for m in each])),
     }
-    return row, run
+    print(f"{row['task']:20} {row['protocol']:28} {cmu_cell(row)}  {run.path}", flush=True)
+    return row
 
 
 def cells():
@@ -89,53 +85,12 @@ def cells():
     return [*honest_first, ("expression-memorised", "all-sizes")]
 
 
-def train_missing(folder):
-    """Train what no other process of this benchmark has begun; a row a file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for task, protocol in cells():
-        place = folder / f"{task}-{protocol}.json"
-        try:
-            place.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        try:
-            row, run = cell(task, protocol, folder)
-        except BaseException:
-            place.unlink()
-            raise
-        with replacing(place) as beside:
-            beside.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
-        print(f"{task:11} {row['protocol']:28} {cmu_cell(row)}  {run.path}", flush=True)
-
-
-def gather(folder):
-    """Join the rows to results/cmu.json; say which are missing."""
-    texts = {c: folder / f"{c[0]}-{c[1]}.json" for c in cells()}
-    done = {c: json.loads(p.read_text("utf-8")) for c, p in texts.items() if _whole(p)}
-    missing = [" ".join(c) for c in cells() if c not in done]
-    if missing:
-        print("not there yet:", ", ".join(missing))
-    if not done:
-        return
-    last = max((found["environment"] for found in done.values()), key=lambda e: e["date"])
-    results = {"environment": last, "rows": [found["row"] for found in done.values()]}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    render()
-
-
-def _whole(path):
-    return path.exists() and path.stat().st_size > 0
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--render", action="store_true", help="train nothing; write what is there")
-    parser.add_argument("--runs", default="runs/benchmark-cmu", type=Path)
-    options = parser.parse_args()
-    if not options.render:
-        train_missing(options.runs)
-    gather(options.runs)
+    chosen = options(__doc__.splitlines()[0], "runs/benchmark-cmu")
+    todo = {f"{task}-{protocol}": (task, protocol, chosen.runs) for task, protocol in cells()}
+    if not chosen.render:
+        run_missing(chosen.runs, todo, cell)
+    gather(chosen.runs, todo, RESULTS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from facezoo import plots
-from facezoo.datasets import Pictures, Split, load_dataset
+from facezoo.datasets import Pictures, Split, get_spec, load_dataset
 from facezoo.datasets.audit import exact_copies
 from facezoo.errors import FacezooError, LabelSetMismatch, ProtocolError, RunError
 from facezoo.labels import remap
@@ -308,6 +308,4 @@ def _refuse_seen(data, other):
 
 def _same_target(dataset, target):
     """The run's target where the other data set has one of that name, else its first."""
-    from facezoo.datasets import get_spec
-
     return target if target in get_spec(dataset).targets else None

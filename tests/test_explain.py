@@ -14,7 +14,7 @@ from facezoo.models.pixels import PixelModel, pixel_input
 SMALL = ("expw_cnn", "lenet5", "mini_xception", "pooling_base", "pooling_strong")
 LARGE = ("efficientnetb0", "mobilenetv3_small", "vgg19_ippm") if ON_TENSORFLOW else ()
 EVERY = [  # JAX compiles every operation of a large network by itself: minutes
-    pytest.param(name, marks=() if name in SMALL + LARGE else pytest.mark.slow)
+    pytest.param(name, {}, marks=() if name in SMALL + LARGE else pytest.mark.slow)
     for name in list_models()
 ]
 
@@ -110,8 +110,11 @@ def test_without_evidence_the_map_is_zero(image):
     assert cam.dtype == np.float32 and not cam.any()
 
 
-def check_maps(name, **arguments):
-    """Both maps of a builder's network, which answers as before afterwards."""
+COLOUR = {"input_shape": (64, 56, 3), "num_classes": 4, "classifier_activation": None}
+
+
+@pytest.mark.parametrize(("name", "arguments"), [*EVERY, ("pooling_strong", COLOUR)])
+def test_maps_of_a_builder_that_answers_as_before(name, arguments):
     model = build(name, **arguments)
     shape = model.input_shape[1:]
     (image, *_), _ = pictures(1, shape, 4)
@@ -126,16 +129,6 @@ def check_maps(name, **arguments):
     assert model.get_config() == config  # no node was added
     with pytest.raises(PixelError):
         model(image[None] / 255)
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_maps_of_a_builder(name):
-    check_maps(name)
-
-
-def test_maps_of_colour_pictures_and_logits():
-    arguments = {"num_classes": 4, "classifier_activation": None}
-    check_maps("pooling_strong", input_shape=(64, 56, 3), **arguments)
 
 
 def test_a_model_trains_and_saves_after_it_was_looked_into(tmp_path):

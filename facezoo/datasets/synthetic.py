@@ -11,16 +11,18 @@ import functools
 import numpy as np
 
 from facezoo.datasets import splits
-from facezoo.datasets.drawing import checked_shape, draw_dataset, draw_face, planned
-from facezoo.datasets.spec import DatasetSpec, Item, Protocol, Roles, Target
+from facezoo.datasets.drawing import draw_dataset, draw_face, planned
+from facezoo.datasets.spec import (
+    DatasetSpec,
+    Item,
+    Protocol,
+    Roles,
+    Target,
+    size_and_channels,
+)
 from facezoo.labels import EXPRESSION_7, EYES, POSE
 
 COLUMNS = ("file", "subject", "expression", "pose", "eyes")
-
-
-def _picture_shape(options):
-    """(height, width, channels); size is a number or (height, width)."""
-    return (*checked_shape(options["size"], options["channels"]), options["channels"])
 
 
 def _read(_, options):
@@ -48,7 +50,7 @@ SPEC = DatasetSpec(
     citation="facezoo",
     layout="no archive",
     options={"people": 120, "size": 48, "channels": 1, "seed": 0},
-    picture_shape=_picture_shape,
+    picture_shape=size_and_channels,
     read=_read,
     columns=COLUMNS,
     targets={

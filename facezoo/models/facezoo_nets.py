@@ -56,12 +56,9 @@ def build_facezoo_small(
         WeightsError: a weight file that is missing or of another network.
     """
     pixels = pixel_input(input_shape, minimum=32)
-    features = _features(
-        pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth
-    )
-    return _finished(
-        pixels, features, num_classes, "facezoo_small", dropout, weights, classifier_activation
-    )
+    x = _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth)
+    outputs = _head(x, num_classes, dropout, classifier_activation)
+    return finish(pixels, outputs, "facezoo_small", weights)
 
 
 def build_facezoo_base(
@@ -94,12 +91,9 @@ def build_facezoo_base(
         WeightsError: a weight file that is missing or of another network.
     """
     pixels = pixel_input(input_shape, minimum=32)
-    features = _features(
-        pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth
-    )
-    return _finished(
-        pixels, features, num_classes, "facezoo_base", dropout, weights, classifier_activation
-    )
+    x = _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth)
+    outputs = _head(x, num_classes, dropout, classifier_activation)
+    return finish(pixels, outputs, "facezoo_base", weights)
 
 
 def _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth):
@@ -123,11 +117,12 @@ def _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochas
     return x
 
 
-def _finished(pixels, features, num_classes, name, dropout, weights, activation):
-    x = layers.GlobalAveragePooling2D(name="pool")(features)
+def _head(x, num_classes, dropout, classifier_activation):
+    """(batch, h, w, c) -> float32 (batch, num_classes)."""
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
-    return finish(pixels, classifier(x, num_classes, activation), name, weights)
+    return classifier(x, num_classes, classifier_activation)
 
 
 def _block(x, filters, name, *, strides, squeeze, separable, skip):
