@@ -2,10 +2,11 @@
 # Everything is installed into .venv here; nothing outside this folder is touched.
 PYTHON ?= python3
 VENV ?= .venv
+BACKENDS ?= .venv-backends
 BIN = $(VENV)/bin
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test lint check-all clean
+.PHONY: demo test test-backends lint check-all clean
 
 demo: $(VENV)/installed
 	$(BIN)/facezoo demo
@@ -16,11 +17,16 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --check --no-cache .
 
-# What is slow or needs JAX and PyTorch: every test here, then again without TensorFlow.
-check-all: lint $(VENV)/installed .venv-backends/installed
+# The networks on JAX and on PyTorch, without TensorFlow; the small ones put through everything.
+test-backends: $(BACKENDS)/installed
+	KERAS_BACKEND=jax $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py
+	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py
+
+# Every test, the slow ones too, on TensorFlow and again without it on JAX and on PyTorch.
+check-all: lint $(VENV)/installed $(BACKENDS)/installed
 	$(BIN)/python $(PYTEST) -m ''
-	KERAS_BACKEND=jax .venv-backends/bin/python $(PYTEST)
-	KERAS_BACKEND=torch .venv-backends/bin/python $(PYTEST)
+	KERAS_BACKEND=jax $(BACKENDS)/bin/python $(PYTEST) -m ''
+	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) -m ''
 
 $(VENV)/installed: requirements.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -28,12 +34,12 @@ $(VENV)/installed: requirements.txt setup.cfg
 	$(BIN)/python -m pip install --quiet -r requirements.txt -e ".[dev]"
 	touch $@
 
-.venv-backends/installed: tests/requirements-backends.txt
-	$(PYTHON) -m venv .venv-backends
-	.venv-backends/bin/python -m pip install --quiet --upgrade pip
-	.venv-backends/bin/python -m pip install --quiet -r tests/requirements-backends.txt
-	.venv-backends/bin/python -m pip install --quiet --no-deps -e .
+$(BACKENDS)/installed: tests/requirements-backends.txt
+	$(PYTHON) -m venv $(BACKENDS)
+	$(BACKENDS)/bin/python -m pip install --quiet --upgrade pip
+	$(BACKENDS)/bin/python -m pip install --quiet -r tests/requirements-backends.txt
+	$(BACKENDS)/bin/python -m pip install --quiet --no-deps -e .
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-backends build dist facezoo.egg-info
+	rm -rf $(VENV) $(BACKENDS) build dist facezoo.egg-info
