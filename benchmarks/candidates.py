@@ -29,6 +29,7 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "plain": ("facezoo_small", {**SMALL, "squeeze": 0, "stochastic_depth": 0}, "residual blocks"),
     "squeeze": ("facezoo_small", {**SMALL, "stochastic_depth": 0}, "and squeeze-and-excitation"),
     "small": ("facezoo_small", SMALL, "and stochastic depth"),
+    "pooled": ("facezoo_small", {**SMALL, "stem": "pooled"}, "and max pooling behind the stem"),
     "separable": (
         "facezoo_small",
         {"filters": [64, 128, 192, 320], "blocks": [1, 2, 2, 2], "separable": True},
@@ -36,7 +37,7 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     ),
     "narrow-fine": (
         "facezoo_small",
-        {"filters": [16, 32, 64, 128], "blocks": [1, 2, 2, 2], "stem_strides": 1},
+        {"filters": [16, 32, 64, 128], "blocks": [1, 2, 2, 2], "stem": "full"},
         "narrower, at the full 48x48",
     ),
     "base": ("facezoo_base", {}, "wider and deeper"),

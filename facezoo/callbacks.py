@@ -77,6 +77,21 @@ class ReduceOnPlateau(Remembering, keras.callbacks.ReduceLROnPlateau):
     fields = ("wait", "best", "cooldown_counter")
 
 
+class AveragedWeights(keras.callbacks.SwapEMAWeights):
+    """Put the optimizer's moving average of the weights into the model between epochs.
+
+    Validation answers with it and checkpoints hold it, with the last weights in its place in
+    the optimizer; an epoch begins with the last weights again.
+    """
+
+    def __init__(self):
+        super().__init__(swap_on_epoch=True)
+
+    def recall(self):
+        """Take it that a checkpoint was loaded, which holds the average."""
+        self._ema_weights_in_model = True
+
+
 class LargestShare(keras.metrics.Metric):
     """Share of the answers that name the most frequent class: 1.0 where all are the same.
 

@@ -17,7 +17,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from facezoo import backend
 from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
-from facezoo.callbacks import CollapseWatch, EarlyStopping, ReduceOnPlateau, Reseed, RunKeeper
+from facezoo.callbacks import (
+    AveragedWeights,
+    CollapseWatch,
+    EarlyStopping,
+    ReduceOnPlateau,
+    Reseed,
+    RunKeeper,
+)
 from facezoo.datasets import Split
 from facezoo.errors import FacezooError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
@@ -181,6 +188,10 @@ def fit(run, recipe, data, callbacks=()):
         early, others, keeper = _keeping(run, recipe, facts, state, watch)
         done = _take_up(run, model, keeper, early, others)
         stopped = bool(keeper.entries) and keeper.entries[0]["stopped"]
+        averaged = [AveragedWeights()] if recipe.ema else []
+        if done:
+            for each in averaged:
+                each.recall()
         if done < recipe.epochs and not stopped:
             model.fit(
                 _feed(train_split, recipe, epoch=done),
@@ -188,7 +199,7 @@ def fit(run, recipe, data, callbacks=()):
                 initial_epoch=done,
                 epochs=recipe.epochs,
                 class_weight=_class_weight(recipe, data.train),
-                callbacks=[Reseed(recipe.seed), *others.values(), keeper, *callbacks],
+                callbacks=[Reseed(recipe.seed), *averaged, *others.values(), keeper, *callbacks],
                 shuffle=False,  # the feed shuffles by itself
                 verbose=0,
             )
@@ -285,6 +296,8 @@ def _optimizer(recipe, steps):
             warmup_steps=warm,
         )
     config = {"learning_rate": rate, **recipe.optimizer_args}
+    if recipe.ema:
+        config |= {"use_ema": True, "ema_momentum": recipe.ema}
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
     except (TypeError, ValueError) as error:

@@ -81,7 +81,8 @@ def test_one_step_at_other_sizes(name, side):
         ("mobilenetv3_small", {"alpha": 0.75}, 586_191),
         ("facex_efficientnetb0", {"double_rescale": True}, 5_498_794),
         ("facezoo_small", {"squeeze": 0, "stochastic_depth": 0, "dropout": 0}, 1_312_775),
-        ("facezoo_small", {"stem_strides": 1, "input_shape": (96, 96, 3)}, 1_353_615),
+        ("facezoo_small", {"stem": "full", "input_shape": (96, 96, 3)}, 1_353_615),
+        ("facezoo_small", {"stem": "pooled"}, 1_353_039),
         ("facezoo_small", {"separable": True}, 225_295),
         ("resnet50", {"resize_to": (96, 96), "input_shape": (20, 20, 1)}, 23_602_055),
     ],
@@ -132,6 +133,8 @@ def test_list_models_and_unknown_names():
         build_model("lenet")
     with pytest.raises(UnknownName, match="average, max"):
         build_model("pooling_base", pooling="mean")
+    with pytest.raises(UnknownName, match="strided"):
+        build_model("facezoo_small", stem="stride")
 
 
 @pytest.mark.parametrize("name", ["lenet5", "vgg19"])

@@ -43,6 +43,7 @@ def test_a_recipe_cannot_be_changed_in_place():
         ("limit", 0),
         ("seed", -1),
         ("label_smoothing", 1),
+        ("ema", 1),
         ("optimizer", "adamm"),
         ("monitor", "test_accuracy"),
         ("precision", "float8"),

@@ -128,6 +128,7 @@ def test_early_stopping_stops(tmp_path):
         {"schedule.kind": "cosine", "schedule.warmup_epochs": 1},
         {"schedule.kind": "plateau", "schedule.patience": 1, "patience": 2},
         {"optimizer": "sgd", "optimizer_args": {"momentum": 0.9}, "label_smoothing": 0.1},
+        {"optimizer": "adamw", "ema": 0.9},
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path, settings):
@@ -396,6 +397,25 @@ def test_every_recipe_runs_when_shrunk(tmp_path, cmu, name):
     run = train(get_recipe(name).smoke(), runs=tmp_path)
     assert 0 <= run.metrics["test"]["accuracy"] <= 1
     assert math.isfinite(run.history["loss"][0])
+
+
+def test_the_kept_model_is_the_moving_average(tmp_path):
+    steps = []
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(watch.model.get_weights())
+    )
+    recipe = THREE.override({"ema": 0.8, "epochs": 2, "builder_args": {}})
+    run = train(recipe, runs=tmp_path, callbacks=[watch])
+    averages = [steps[0]]
+    for weights_now in steps[1:]:
+        pairs = zip(averages[-1], weights_now, strict=True)
+        averages.append([0.8 * old + 0.2 * new for old, new in pairs])
+    best = run.metrics["best_epoch"]
+    expected = averages[best * len(steps) // 2 - 1]
+    for one, other in zip(weights(run), expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    validated = run.history["val_accuracy"][best - 1]
+    assert run.metrics["validation"]["accuracy"] == pytest.approx(validated)
 
 
 def test_balanced_class_weights_and_soft_labels_train(tmp_path):

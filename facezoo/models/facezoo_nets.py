@@ -10,8 +10,11 @@ the speed of depthwise ones per multiplication.
 
 from keras import layers
 
+from facezoo.errors import unknown
 from facezoo.models.blocks import classifier, finish, rescale
 from facezoo.models.pixels import pixel_input
+
+STEMS = ("strided", "pooled", "full")
 
 
 def build_facezoo_small(
@@ -20,7 +23,7 @@ def build_facezoo_small(
     *,
     filters=(32, 64, 96, 160),
     blocks=(1, 2, 2, 2),
-    stem_strides=2,
+    stem="strided",
     squeeze=0.25,
     separable=False,
     stochastic_depth=0.1,
@@ -36,8 +39,8 @@ def build_facezoo_small(
         num_classes: width of the output, in the order of the data set's `LabelSet`.
         filters: channels of the stages; each after the first halves the maps.
         blocks: residual blocks of each stage.
-        stem_strides: 2, or 1 to keep the input's size in the first stage, at four times
-            the cost.
+        stem: "strided" (a convolution of stride 2), "pooled" (one at the input's size,
+            then max pooling) or "full" (no halving: four times the cost of all that follows).
         squeeze: channels of a squeeze-and-excitation as a fraction of the block's; 0 for
             blocks without.
         separable: depthwise-separable convolutions in place of plain ones.
@@ -53,10 +56,11 @@ def build_facezoo_small(
 
     Raises:
         PixelError: an input shape that the layers cannot take.
+        UnknownName: another `stem`.
         WeightsError: a weight file that is missing or of another network.
     """
     pixels = pixel_input(input_shape, minimum=32)
-    x = _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth)
+    x = _features(pixels, filters, blocks, stem, squeeze, separable, stochastic_depth)
     outputs = _head(x, num_classes, dropout, classifier_activation)
     return finish(pixels, outputs, "facezoo_small", weights)
 
@@ -67,7 +71,7 @@ def build_facezoo_base(
     *,
     filters=(32, 64, 128, 256),
     blocks=(1, 2, 3, 2),
-    stem_strides=2,
+    stem="strided",
     squeeze=0.25,
     separable=False,
     stochastic_depth=0.2,
@@ -78,7 +82,7 @@ def build_facezoo_base(
     """Build facezoo's larger network: `build_facezoo_small`, wider and deeper.
 
     Args:
-        input_shape, num_classes, filters, blocks, stem_strides, squeeze, separable,
+        input_shape, num_classes, filters, blocks, stem, squeeze, separable,
             stochastic_depth, dropout, weights, classifier_activation: as for
             `build_facezoo_small`.
 
@@ -88,19 +92,24 @@ def build_facezoo_base(
 
     Raises:
         PixelError: an input shape that the layers cannot take.
+        UnknownName: another `stem`.
         WeightsError: a weight file that is missing or of another network.
     """
     pixels = pixel_input(input_shape, minimum=32)
-    x = _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth)
+    x = _features(pixels, filters, blocks, stem, squeeze, separable, stochastic_depth)
     outputs = _head(x, num_classes, dropout, classifier_activation)
     return finish(pixels, outputs, "facezoo_base", weights)
 
 
-def _features(pixels, filters, blocks, stem_strides, squeeze, separable, stochastic_depth):
+def _features(pixels, filters, blocks, stem, squeeze, separable, stochastic_depth):
     """Pixels (batch, h, w, c) -> (batch, h / 16, w / 16, filters[-1]) with four stages."""
+    if stem not in STEMS:
+        raise unknown("stem", stem, STEMS)
     x = rescale(pixels)
-    x = _conv_norm(x, filters[0], "stem", strides=stem_strides)  # 48 -> 24
+    x = _conv_norm(x, filters[0], "stem", strides=2 if stem == "strided" else 1)  # 48 -> 24
     x = layers.ReLU(name="stem_relu")(x)
+    if stem == "pooled":
+        x = layers.MaxPooling2D(name="stem_pool")(x)
     last, done = max(1, sum(blocks) - 1), 0
     for stage, (width, count) in enumerate(zip(filters, blocks, strict=True), 1):
         for i in range(1, count + 1):  # 24, 12, 6, 3

@@ -102,6 +102,8 @@ class Recipe:
         optimizer, optimizer_args: a Keras optimizer by name, and its arguments other
             than the learning rate.
         learning_rate, schedule: the highest rate, and how it moves.
+        ema: momentum, 0 to under 1, of a moving average of the weights, step by step, that
+            validation and the kept model use in place of the last ones; 0 for none.
         batch_size, epochs: pictures a step, passes over the training pictures.
         patience: epochs without a better `monitor` before training stops; None never.
         monitor: "val_loss" or "val_accuracy": what chooses the kept checkpoint.
@@ -136,6 +138,7 @@ class Recipe:
     optimizer_args: dict[str, Any] = dataclasses.field(default_factory=dict)
     learning_rate: float = 0.001
     schedule: Schedule = Schedule()
+    ema: float = 0.0
     batch_size: int = 32
     epochs: int = 50
     patience: int | None = None
@@ -175,6 +178,7 @@ class Recipe:
         _one_of("class_weight", self.class_weight, (None, "balanced"))
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _number("learning_rate", self.learning_rate, 0, above=True)
+        _number("ema", self.ema, 0, 1)
         _number("batch_size", self.batch_size, 1, whole=True)
         _number("epochs", self.epochs, 1, whole=True)
         _number("patience", self.patience, 1, whole=True, optional=True)
