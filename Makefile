@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN = $(VENV)/bin
+NOTEBOOKS = overview cmu ippm expw pooling facex
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test test-backends lint check-all clean
+.PHONY: demo test test-backends notebooks lint check-all clean
 
 demo: $(VENV)/installed
 	$(BIN)/facezoo demo
@@ -16,6 +17,12 @@ test: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --check --no-cache .
+
+# Every notebook top to bottom, with drawn faces; FACEZOO_PROFILE=full for the real trainings.
+notebooks: $(VENV)/installed
+	mkdir -p runs/notebooks
+	for each in $(NOTEBOOKS); do \
+	  $(BIN)/jupyter-execute --output="$(CURDIR)/runs/notebooks/$$each" "notebooks/$$each.ipynb" || exit 1; done
 
 # The networks on JAX and on PyTorch, without TensorFlow; the small ones put through everything.
 test-backends: $(BACKENDS)/installed

@@ -25,7 +25,6 @@ SMALL = {"filters": [32, 64, 96, 160], "blocks": [1, 2, 2, 2]}
 CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "lenet5": ("lenet5", {}, "the floor"),
     "mini_xception": ("mini_xception", {}, "the field's small baseline"),
-    "facex_cnn": ("facex_cnn", {}, "study E's own network"),
     "plain": ("facezoo_small", {**SMALL, "squeeze": 0, "stochastic_depth": 0}, "residual blocks"),
     "squeeze": ("facezoo_small", {**SMALL, "stochastic_depth": 0}, "and squeeze-and-excitation"),
     "small": ("facezoo_small", SMALL, "and stochastic depth"),

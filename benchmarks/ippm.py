@@ -21,7 +21,7 @@ import render
 from facezoo.models.ippm import InceptionPyramidPooling
 from facezoo.training import environment
 
-STORED = render.ROOT / "results" / "ippm.json"
+STORED = render.ROOT / "results" / "ippm_speed.json"
 SHAPES = {  # (batch, h, w, c); study B's batch is 64, fewer where the literal form needs GBs
     "ResNet50, 48x48": (64, 2, 2, 2048),
     "VGG19, 48x48": (64, 1, 1, 512),

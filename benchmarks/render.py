@@ -29,7 +29,11 @@ def protocols(task):
 
 def cmu(results):
     """Render the rows as a Markdown table."""
-    rows = {(row["task"], row["protocol"].partition("/")[2]): row for row in results["rows"]}
+    rows = {}
+    for row in results["rows"]:
+        task = row["recipe"]["name"].removeprefix("cmu-lenet5-")
+        kind = "memorised" if row["changed"] else row["protocol"].partition("/")[2]
+        rows[task, kind] = row
     lines = [
         "| task (share) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",
         "| --- | --- | --- | --- | --- |",
@@ -38,13 +42,13 @@ def cmu(results):
         found = [rows.get((task, protocol)) for protocol in protocols(task)]
         shown = " | ".join(cmu_cell(row) if row else "not run yet" for row in found)
         lines.append(f"| {task} ({CHANCE[task]}) | {shown} | {REPORTED.get(task, '-')} |")
-    made = results["environment"]
+    made = max((row["environment"] for row in results["rows"]), key=lambda made: made["date"])
     lines += [
         "",
         f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {SEEDS} seeds, and in "
         "brackets that of the label of the nearest picture among those not tested, compared at "
         f"half size.{_memorised(rows)}{_mitchell(rows)} Pictures 64x60; identity and `mitchell` "
-        "leave a pose out, the others four people. Made by `python benchmarks/cmu.py`, "
+        "leave a pose out, the others four people. Made by `facezoo reproduce cmu`, "
         f"{made['date'][:10]}, {made['processor']}, Keras {made['keras']} on {made['backend']}.",
         "",
     ]
@@ -53,7 +57,7 @@ def cmu(results):
 
 def _memorised(rows):
     """Return the sentence on LeNet-5 made to memorise, or nothing before it was run."""
-    row = rows.get(("expression-memorised", "all-sizes"))
+    row = rows.get(("expression", "memorised"))
     if row is None:
         return ""
     return (
@@ -203,7 +207,7 @@ def candidates(results):
 
 def models_page(folder=ROOT / "results"):
     """Return the whole of docs/models.md, or None where models.json was not stored."""
-    stored = [folder / f"{name}.json" for name in ("models", "ippm", "candidates")]
+    stored = [folder / f"{name}.json" for name in ("models", "ippm_speed", "candidates")]
     if not stored[0].exists():
         return None
     page = (

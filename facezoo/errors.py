@@ -48,6 +48,10 @@ class RunError(FacezooError):
     """A run folder that is damaged, in use, or does not hold what was asked of it."""
 
 
+class ResultsError(FacezooError):
+    """Stored results of the studies that are damaged or of another version."""
+
+
 class TrainingDiverged(FacezooError):
     """A loss that became NaN or infinite; names the epoch and the last good checkpoint."""
 

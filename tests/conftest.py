@@ -1,5 +1,6 @@
 """Fixtures that several test files share: a home of its own, small archives, a small run."""
 
+import dataclasses
 import io
 import os
 import shutil
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facezoo.datasets.drawing import draw_dataset
 from facezoo.datasets.prepare import prepare
 from facezoo.labels import CMU_EXPRESSION, CMU_PEOPLE, EYES, POSE
 
@@ -92,3 +94,13 @@ def cmu(cmu_prepared, home):
     root, info = cmu_prepared
     shutil.copytree(root / "cmu_faces", home / "datasets" / "cmu_faces")
     return info
+
+
+@pytest.fixture
+def few_faces(monkeypatch):
+    """Draw the default set smaller: 10 people instead of 120."""
+    from facezoo.datasets import synthetic
+
+    drawn = draw_dataset(people=10)
+    spec = dataclasses.replace(synthetic.SPEC, in_memory=lambda: drawn)
+    monkeypatch.setattr(synthetic, "SPEC", spec)

@@ -173,3 +173,13 @@ def test_demo_ends_with_a_confusion_matrix(tmp_path):
     assert str(figure) in done.stdout and figure.stat().st_size > 10_000
     (metrics,) = tmp_path.rglob("metrics.json")
     assert json.loads(metrics.read_text())["test"]["accuracy"] > 0.7
+
+
+def test_reproduce_passes_over_what_cannot_be_had_and_refuses_what_is_not_there(tmp_path):
+    lacking = facezoo_command("reproduce", "pooling-base-max", cwd=tmp_path)
+    assert lacking.returncode == 1 and lacking.stdout == ""
+    assert "Passed over pooling-base-max" in lacking.stderr
+    assert "facezoo prepare fer2013" in lacking.stderr
+    assert not (tmp_path / "results").exists()
+    assert "Did you mean 'pooling'" in refused("reproduce", "poolin", cwd=tmp_path)
+    assert "full, quick" in refused("reproduce", "cmu", "--profile", "fast", cwd=tmp_path)

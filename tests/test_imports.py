@@ -14,10 +14,11 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
     {"errors", "version"},
     {"labels", "augment", "pictures", "files"},
     {"backend", "datasets", "models"},
-    {"augment_layer", "batches", "explain", "recipes", "report"},
+    {"augment_layer", "baseline", "batches", "explain", "recipes", "report"},
     {"pipeline", "runs", "plots", "pooled", "terminal"},
     {"auditing", "callbacks", "evaluation"},
     {"training", "views"},
+    {"reproduction"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -64,6 +64,6 @@ def test_the_page_on_the_networks_has_a_row_each(tmp_path):
     figures = {"literal": 30.0, "cheap": 20.0, "ratio": 1.5}
     row = {"maps": "VGG19", "shape": [64, 1, 1, 512], "answering": figures, "training": figures}
     ippm = {"environment": made, "rounds": 9, "rows": [row]}
-    (tmp_path / "ippm.json").write_text(json.dumps(ippm))
+    (tmp_path / "ippm_speed.json").write_text(json.dumps(ippm))
     shown = "| VGG19 (64, 1, 1, 512) | 30 | 20 | 1.50 | 30 | 20 | 1.50 |"
     assert shown in render.models_page(tmp_path)

@@ -1,6 +1,5 @@
 """A real run on 32 drawn faces, and what can go wrong in one."""
 
-import dataclasses
 import json
 import math
 import re
@@ -13,7 +12,6 @@ import pytest
 
 import facezoo
 from conftest import picture_bytes, write_zip
-from facezoo.datasets.drawing import draw_dataset
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import (
     FacezooError,
@@ -30,18 +28,10 @@ from facezoo.recipes import Recipe, get_recipe, list_recipes, load_data
 from facezoo.runs import RunFolder
 from facezoo.training import train
 
+pytestmark = pytest.mark.usefixtures("few_faces")
+
 TINY = get_recipe("synthetic-lenet5-expression").smoke()
 THREE = TINY.override({"epochs": 3, "augmentation.shift": 0.1})
-
-
-@pytest.fixture(autouse=True)
-def few_faces(monkeypatch):
-    """Draw the default set smaller: 10 people instead of 120."""
-    from facezoo.datasets import synthetic
-
-    drawn = draw_dataset(people=10)
-    spec = dataclasses.replace(synthetic.SPEC, in_memory=lambda: drawn)
-    monkeypatch.setattr(synthetic, "SPEC", spec)
 
 
 class Kill(keras.callbacks.Callback):
@@ -392,9 +382,24 @@ def test_photographs_that_another_set_shares_are_refused_or_counted(tmp_path):
     assert report.copies == 5 and report.without_copies["n"] == 40
 
 
-@pytest.mark.parametrize("name", list_recipes())
+HEAVY = ("ippm-", "facex-vgg16", "facex-efficientnetb0", "pooling-plus", "pooling-strongest")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.startswith(HEAVY) else ())
+        for name in list_recipes()
+    ],
+)
 def test_every_recipe_runs_when_shrunk(tmp_path, cmu, name):
-    run = train(get_recipe(name).smoke(), runs=tmp_path)
+    recipe = get_recipe(name).smoke()
+    if recipe.dataset not in ("cmu_faces", "synthetic"):
+        recipe = recipe.on_dataset("synthetic", "expression")
+    arguments = dict(recipe.builder_args)
+    for of_imagenet in ("weights", "trainable_layers"):
+        arguments.pop(of_imagenet, None)
+    run = train(recipe.override({"builder_args": arguments}), runs=tmp_path)
     assert 0 <= run.metrics["test"]["accuracy"] <= 1
     assert math.isfinite(run.history["loss"][0])
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from facezoo.datasets import load_dataset
 from facezoo.errors import RecipeError, unknown
-from facezoo.recipes import cmu, synthetic
+from facezoo.recipes import cmu, expw, facex, ippm, pooling, synthetic
 from facezoo.recipes.base import Recipe, Schedule
 
-RECIPES = {**cmu.RECIPES, **synthetic.RECIPES}
+FILES = (cmu, ippm, expw, pooling, facex, synthetic)
+RECIPES = {name: recipe for file in FILES for name, recipe in file.RECIPES.items()}
 
 
 def list_recipes():

@@ -1,0 +1,263 @@
+"""The studies' plans, and what a reproduction stores, goes on with and tells."""
+
+import base64
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from facezoo import get_recipe, list_recipes, load_dataset, nearest_neighbour
+from facezoo.errors import ResultsError, UnknownName
+from facezoo.files import locked
+from facezoo.reproduction import (
+    STUDIES,
+    Plan,
+    Study,
+    plans,
+    read_results,
+    reproduce,
+    results_page,
+    studies,
+)
+from facezoo.reproduction.page import paired_difference
+from facezoo.reproduction.studies import every_plan, study_of
+
+pytestmark = pytest.mark.usefixtures("few_faces")
+
+TINY = get_recipe("synthetic-lenet5-expression").smoke()
+MAX = TINY.override({"name": "pooling-base-max", "reported": "accuracy 0.5"})
+AVERAGE = TINY.override({"name": "pooling-base-average", "epochs": 2})
+
+
+@pytest.fixture
+def two_plans(monkeypatch):
+    """A study of two plans that take seconds, the first with two seeds."""
+    monkeypatch.setattr(
+        studies, "every_plan", lambda: [Plan(MAX, seeds=2), Plan(AVERAGE, changed="drawn")]
+    )
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Where a reproduction writes."""
+    return {"runs": tmp_path / "runs", "out": tmp_path}
+
+
+class Stop(keras.callbacks.Callback):
+    """Stop as Ctrl-C does when the training of that number begins."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.left = number
+
+    def on_train_begin(self, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def run_folders(places):
+    return sorted(p.parent for p in places["runs"].rglob("seeds.json"))
+
+
+def test_every_recipe_of_a_study_is_in_its_plan():
+    planned = {plan.recipe.name for plan in every_plan()}
+    assert planned == {n for n in list_recipes() if n.partition("-")[0] in STUDIES}
+    names = [plan.name for plan in every_plan()]
+    assert len(names) == len(set(names))
+    assert {study_of(plan) for plan in every_plan()} == set(STUDIES)
+
+
+def test_quick_plans_are_short_and_want_no_archive():
+    for study in STUDIES:
+        for plan in plans(study, "quick"):
+            recipe = plan.recipe
+            assert (recipe.dataset, recipe.epochs, plan.seeds) == ("synthetic", 2, 1)
+            assert recipe.limit and "weights" not in recipe.builder_args
+            assert plan.asked > 2 and plan.changed == "drawn faces"
+
+
+def test_fewer_epochs_shorten_the_schedule_and_are_remembered():
+    (plan,) = plans("pooling-plus", epochs=1)
+    assert (plan.recipe.epochs, plan.asked) == (1, 20)
+    assert plan.recipe.schedule.warmup_epochs == 0
+    (plan,) = plans("pooling-plus", epochs=30)
+    assert plan.recipe.epochs == plan.asked == 20
+
+
+def test_unknown_studies_and_profiles():
+    with pytest.raises(UnknownName, match="Did you mean 'pooling'"):
+        reproduce("poolin")
+    with pytest.raises(UnknownName, match="full, quick"):
+        reproduce("pooling", profile="fast")
+
+
+def test_a_reproduction_stores_what_the_page_shows(two_plans, places, tmp_path):
+    outcomes = reproduce("pooling", **places)
+    rows = read_results("pooling", tmp_path / "results")
+    assert [row["plan"] for row in rows] == [outcome.plan.name for outcome in outcomes]
+    first = outcomes[0].run.metrics
+    assert rows[0]["accuracy"] == first["test"]["accuracy"] and rows[0]["seeds"] == [0, 1]
+    assert np.sum(rows[0]["confusion_matrix"]) == 2 * 32
+    right = np.unpackbits(np.frombuffer(base64.b64decode(rows[0]["right"][1]), np.uint8))
+    seed = outcomes[0].run.seeds[1].metrics["test"]["accuracy"]
+    assert right.sum() == pytest.approx(32 * seed)
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert page == results_page(tmp_path / "results")
+    mean, std = (first["test"]["accuracy"][key] for key in ("mean", "std"))
+    assert f"| accuracy 0.5 | {mean:.3f} ± {std:.3f} (2 seeds) |" in page
+    assert "max against average pooling" not in page  # not run in the same way
+    assert "`pooling-base-average` (drawn)" in page
+
+
+def test_differences_are_told_of_rows_run_in_the_same_way(monkeypatch, places, tmp_path):
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(MAX), Plan(AVERAGE)])
+    reproduce("pooling", **places)
+    one, other = read_results("pooling", tmp_path / "results")
+    difference = one["accuracy"]["mean"] - other["accuracy"]["mean"]
+    line = "| max against average pooling | `pooling-base-max` - `pooling-base-average` | "
+    assert line + f"{difference:+.3f} |" in results_page(tmp_path / "results")
+
+
+def test_a_short_run_says_so(two_plans, places, tmp_path):
+    reproduce("pooling-base-average", epochs=1, **places)
+    (row,) = read_results("pooling", tmp_path / "results")
+    assert (row["epochs"], row["epochs_asked"]) == ([1], 2)
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "| **1 of 2** |" in page and "| not run yet |" in page
+
+
+def test_a_stopped_reproduction_keeps_what_was_done_and_goes_on(two_plans, places, tmp_path):
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        reproduce("pooling", callbacks=[Stop(3)], **places)
+    assert stopped.value.__notes__ == ["Go on with: facezoo reproduce pooling --resume"]
+    stored = (tmp_path / "results" / "pooling.json").read_text()
+    assert len(json.loads(stored)["rows"]) == 1
+    before = run_folders(places)
+    outcomes = reproduce("pooling", resume=True, **places)
+    assert outcomes[0].run.path == before[0]
+    assert len(run_folders(places)) == 2
+    assert len(read_results("pooling", tmp_path / "results")) == 2
+
+
+def test_resuming_goes_on_within_a_plan_and_trains_another_recipe_anew(places, monkeypatch):
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(MAX, seeds=2)])
+    with pytest.raises(KeyboardInterrupt):
+        reproduce("pooling", callbacks=[Stop(2)], **places)
+    (begun,) = run_folders(places)
+    first = (begun / "seed-0" / "model.keras").stat().st_mtime_ns
+    reproduce("pooling", resume=True, **places)
+    assert run_folders(places) == [begun]
+    assert (begun / "seed-0" / "model.keras").stat().st_mtime_ns == first
+    said = dataclasses.replace(MAX, summary="other words")
+    for recipe, folders in ((said, 1), (MAX.override({"learning_rate": 0.01}), 2)):
+        plan = Plan(recipe, seeds=2)
+        monkeypatch.setattr(studies, "every_plan", lambda plan=plan: [plan])
+        reproduce("pooling", resume=True, **places)
+        assert len(run_folders(places)) == folders
+
+
+def test_missing_data_are_passed_over_with_a_reason(monkeypatch, places, tmp_path):
+    missing = Plan(get_recipe("pooling-strong"))
+    monkeypatch.setattr(studies, "every_plan", lambda: [missing, Plan(MAX)])
+    lacking, done = reproduce("pooling", **places)
+    assert lacking.row is None and "facezoo prepare fer2013" in lacking.refused
+    assert done.row["plan"] == Plan(MAX).name
+    assert len(read_results("pooling", tmp_path / "results")) == 1
+
+
+def test_a_plan_that_another_process_runs_is_passed_over(two_plans, places):
+    places["runs"].mkdir()
+    with locked(places["runs"] / f".{Plan(MAX, seeds=2).name}.lock", wait=False):
+        busy, done = reproduce("pooling", **places)
+    assert busy.refused == "another process is at it" and done.row is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "of format None"),
+        ('{"format": 1, "rows": []}', "of format 1"),
+        ('{"format": 2, "rows": [{"plan": "x"}]}', "lacks fields"),
+    ],
+)
+def test_damaged_results_are_refused_before_anything_is_trained(two_plans, places, text, said):
+    path = places["out"] / "results" / "pooling.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ResultsError, match=said):
+        reproduce("pooling", **places)
+    assert path.read_text() == text and not places["runs"].exists()
+
+
+def test_paired_differences_know_that_the_pictures_are_the_same():
+    def row(*seeds, parts=("one",)):
+        right = [base64.b64encode(np.packbits(seed)).decode() for seed in seeds]
+        pictures = {"test": [len(seed) for seed in seeds]}
+        return {"right": right, "pictures": pictures, "test_parts": list(parts)}
+
+    rng = np.random.default_rng(0)
+    base = rng.random(1000) < 0.6
+    better = base | (rng.random(1000) < 0.1)
+    difference, low, high = paired_difference(row(better), row(base))
+    assert difference == pytest.approx(better.mean() - base.mean())
+    assert 0 < low < difference < high
+    unpaired = 1.96 * np.sqrt((better.var() + base.var()) / 1000)
+    assert high - difference < unpaired / 2
+    parts = ("one", "two")
+    apart = row(better, base, parts=parts), row(base, base, parts=parts)
+    assert paired_difference(*apart)[0] == pytest.approx(difference / 2)
+    assert paired_difference(row(better), row(base, parts=("two",))) is None
+
+
+def test_a_study_goes_from_its_data_to_its_mistakes(two_plans, tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    study = Study("pooling", "full")
+    table = study.run()
+    assert list(table["recipe"]) == ["pooling-base-max", "pooling-base-average"]
+    assert (tmp_path / "docs" / "results.md").exists()
+    report = study.report("pooling-base-max", seed=1)
+    data = study.data("pooling-base-max")
+    assert report.n == len(data.test) == 32
+    assert study.model("pooling-base-max").label_set == data.label_set
+    assert len(study.history("pooling-base-average")) == 2
+    mean, low, high = study.difference("pooling-base-max", "pooling-base-average")
+    accuracies = table.set_index("recipe")["accuracy"]
+    assert mean == pytest.approx(accuracies.iloc[0] - accuracies.iloc[1], abs=1e-3)
+    assert low < mean < high
+    with pytest.raises(UnknownName, match="pooling-base-max"):
+        study.report("pooling-strong")
+    trained = len(list(tmp_path.rglob("seeds.json")))
+    assert Study("pooling", "full").run().equals(table)
+    assert len(list(tmp_path.rglob("seeds.json"))) == trained
+
+
+def test_a_study_takes_up_the_epochs_that_were_stored(two_plans, places, tmp_path):
+    reproduce("pooling-base-average", epochs=1, runs=tmp_path / "runs" / "reproduce", out=tmp_path)
+    study = Study("pooling", "full", folder=tmp_path)
+    assert [plan.recipe.epochs for plan in study.plans] == [1, 1]
+    table = study.run()
+    assert list(table["epochs"]) == ["1 of 1", "1 of 2"]
+
+
+def test_a_study_without_its_data_goes_on_with_drawn_faces(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEZOO_PROFILE", "full")
+    study = Study("facex", folder=tmp_path)
+    assert study.profile == "quick"
+    assert "facezoo prepare fer2013" in repr(study) and "Drawn faces" in repr(study)
+    assert study.data("facex-cnn").name == "synthetic"
+    with pytest.raises(UnknownName, match="Did you mean 'facex'"):
+        Study("face")
+
+
+def test_nearest_neighbours_find_the_leak(cmu):
+    # noise photographs: only a copy at another size can tell the label
+    leaking = load_dataset("cmu_faces", target="expression", protocol="all-sizes")
+    honest = load_dataset("cmu_faces", target="expression", protocol="random80")
+    assert nearest_neighbour(leaking) > 0.7
+    assert nearest_neighbour(honest) < 0.4
