@@ -21,7 +21,7 @@ from facezoo.recipes.base import Schedule
 
 RESULTS = ROOT / "results" / "candidates.json"
 PICTURES, EPOCHS, BATCH = 8000, 10, 64
-SMALL = {"filters": [32, 64, 96, 160], "blocks": [1, 2, 2, 2]}
+SMALL = {"filters": [32, 64, 96, 160], "blocks": [1, 2, 2, 2], "stem": "strided"}
 CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "lenet5": ("lenet5", {}, "the floor"),
     "mini_xception": ("mini_xception", {}, "the field's small baseline"),
@@ -31,15 +31,15 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "pooled": ("facezoo_small", {**SMALL, "stem": "pooled"}, "and max pooling behind the stem"),
     "separable": (
         "facezoo_small",
-        {"filters": [64, 128, 192, 320], "blocks": [1, 2, 2, 2], "separable": True},
+        {**SMALL, "filters": [64, 128, 192, 320], "separable": True},
         "depthwise-separable and twice as wide",
     ),
     "narrow-fine": (
         "facezoo_small",
-        {"filters": [16, 32, 64, 128], "blocks": [1, 2, 2, 2], "stem": "full"},
+        {**SMALL, "filters": [16, 32, 64, 128], "stem": "full"},
         "narrower, at the full 48x48",
     ),
-    "base": ("facezoo_base", {}, "wider and deeper"),
+    "base": ("facezoo_base", {"stem": "pooled"}, "pooled, wider and deeper"),
 }
 
 

@@ -3,9 +3,9 @@
 Sources: residual blocks, He et al. 2016, arXiv:1512.03385; average pooling before the
 shortcut's 1 x 1 convolution, He et al. 2019, arXiv:1812.01187; squeeze-and-excitation, Hu
 et al. 2018, arXiv:1709.01507; stochastic depth, Huang et al. 2016, arXiv:1603.09382.
-Ours: the widths and depths, a first choice that `benchmarks/candidates.py` compares with
-others at a short, equal budget; plain 3 x 3 convolutions, which a CPU runs at several times
-the speed of depthwise ones per multiplication.
+Ours: stem, widths and depths, chosen on FER2013's validation pictures at a short, equal budget
+(`benchmarks/candidates.py`; docs/models.md has the table); plain 3 x 3 convolutions, which a
+CPU runs at several times the speed of depthwise ones per multiplication.
 """
 
 from keras import layers
@@ -14,7 +14,7 @@ from facezoo.errors import unknown
 from facezoo.models.blocks import classifier, finish, rescale
 from facezoo.models.pixels import pixel_input
 
-STEMS = ("strided", "pooled", "full")
+STEMS = ("pooled", "strided", "full")
 
 
 def build_facezoo_small(
@@ -23,7 +23,7 @@ def build_facezoo_small(
     *,
     filters=(32, 64, 96, 160),
     blocks=(1, 2, 2, 2),
-    stem="strided",
+    stem="pooled",
     squeeze=0.25,
     separable=False,
     stochastic_depth=0.1,
@@ -39,8 +39,8 @@ def build_facezoo_small(
         num_classes: width of the output, in the order of the data set's `LabelSet`.
         filters: channels of the stages; each after the first halves the maps.
         blocks: residual blocks of each stage.
-        stem: "strided" (a convolution of stride 2), "pooled" (one at the input's size,
-            then max pooling) or "full" (no halving: four times the cost of all that follows).
+        stem: "pooled" (a convolution at the input's size, then max pooling), "strided" (one of
+            stride 2) or "full" (no halving: four times the cost of all that follows).
         squeeze: channels of a squeeze-and-excitation as a fraction of the block's; 0 for
             blocks without.
         separable: depthwise-separable convolutions in place of plain ones.
@@ -71,7 +71,7 @@ def build_facezoo_base(
     *,
     filters=(32, 64, 128, 256),
     blocks=(1, 2, 3, 2),
-    stem="strided",
+    stem="pooled",
     squeeze=0.25,
     separable=False,
     stochastic_depth=0.2,
