@@ -11,12 +11,11 @@ processes share the work. An empty file under --runs is one that was killed: del
 """
 
 from cells import gather, options, run_missing
-from models import timings
 from pages import ROOT
 
 from facezoo import Augmentation, Recipe, train
 from facezoo.evaluation import load_run
-from facezoo.models.cost import count_multiply_adds
+from facezoo.models.cost import count_multiply_adds, measure_milliseconds
 from facezoo.recipes.base import Schedule
 
 RESULTS = ROOT / "results" / "candidates.json"
@@ -76,7 +75,7 @@ def measure(name, runs):
         "what": CANDIDATES[name][2],
         "weights": model.count_params(),
         "multiply_adds": count_multiply_adds(model),
-        "milliseconds": timings(model, rounds=5)["64"]["median"],
+        "milliseconds": measure_milliseconds(model, rounds=5)[64]["median"],
         "seconds_per_epoch": metrics["seconds_per_epoch"],
         "validation_accuracy": metrics["validation"]["accuracy"],
         "validation_macro_f1": metrics["validation"]["macro_f1"],

@@ -32,7 +32,9 @@ def cmu(results):
     rows = {}
     for row in results["rows"]:
         task = row["recipe"]["name"].removeprefix("cmu-lenet5-")
-        kind = "memorised" if row["changed"] else row["protocol"].partition("/")[2]
+        kind = (
+            "memorised" if "augmentation" in row["changed"] else row["protocol"].partition("/")[2]
+        )
         rows[task, kind] = row
     lines = [
         "| task (share) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",

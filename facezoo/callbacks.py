@@ -81,15 +81,16 @@ class AveragedWeights(keras.callbacks.SwapEMAWeights):
     """Put the optimizer's moving average of the weights into the model between epochs.
 
     Validation answers with it and checkpoints hold it, with the last weights in its place in
-    the optimizer; an epoch begins with the last weights again.
+    the optimizer; the next epoch begins with the last weights again. The statistics of
+    BatchNormalization, which are averages already, are left alone.
+
+    Args:
+        loaded: whether the weights are those of a checkpoint, hence the average.
     """
 
-    def __init__(self):
+    def __init__(self, *, loaded):
         super().__init__(swap_on_epoch=True)
-
-    def recall(self):
-        """Take it that a checkpoint was loaded, which holds the average."""
-        self._ema_weights_in_model = True
+        self._ema_weights_in_model = loaded
 
 
 class LargestShare(keras.metrics.Metric):

@@ -110,14 +110,18 @@ def warnings_in_a_line():
 
 def model_row(described):
     """A row of `describe_models()` as the table of `facezoo models` shows it."""
-    height, width, channels = described["input_shape"]
-    return {
+    row = {
         "name": described["name"],
         "study": described["study"],
-        "default input": f"{width}x{height}x{channels}",
         "weights": f"{described['weights']:>10,}",
         "multiply-adds": f"{described['multiply_adds']:>13,}",
     }
+    if "milliseconds" not in described:
+        height, width, channels = described["input_shape"]
+        return {**row, "default input": f"{width}x{height}x{channels}"}
+    for batch, taken in described["milliseconds"].items():
+        row[f"ms of {batch}"] = f"{taken:>8.3g}"
+    return {**row, "MB": f"{described['file_bytes'] / 1e6:>5.1f}"}
 
 
 def headline(role, figures):

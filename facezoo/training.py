@@ -188,10 +188,7 @@ def fit(run, recipe, data, callbacks=()):
         early, others, keeper = _keeping(run, recipe, facts, state, watch)
         done = _take_up(run, model, keeper, early, others)
         stopped = bool(keeper.entries) and keeper.entries[0]["stopped"]
-        averaged = [AveragedWeights()] if recipe.ema else []
-        if done:
-            for each in averaged:
-                each.recall()
+        averaged = [AveragedWeights(loaded=done > 0)] if recipe.ema else []
         if done < recipe.epochs and not stopped:
             model.fit(
                 _feed(train_split, recipe, epoch=done),

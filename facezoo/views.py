@@ -13,7 +13,7 @@ from PIL import Image
 
 from facezoo.errors import FacezooError, LabelSetMismatch, PictureError, unknown
 from facezoo.evaluation import load_run
-from facezoo.explain import METHODS, probabilities
+from facezoo.explain import METHODS, grad_cam, probabilities
 from facezoo.files import replacing
 from facezoo.pictures import decode
 from facezoo.plots import sample_grid
@@ -90,6 +90,28 @@ def explained(model, photo, *, method="grad-cam", classes=None):
             titles[-1] += f"\nfalls by {100 * max(maps[-1].max(), 0):.1f} points"
     figure = overlays(_shown(photo), maps, titles, title=f"photo ({method})")
     return {names[k]: float(answers[k]) for k in order}, figure
+
+
+def class_maps(model, split, *, count=8):
+    """Draw where a model finds each class: Grad-CAM over the mean face, no single face shown.
+
+    Args:
+        model: `PixelModel` with the split's classes.
+        split: `Split`.
+        count: pictures a class whose maps are averaged, the first ones.
+
+    Returns:
+        matplotlib.figure.Figure; a class without pictures is left out.
+    """
+    maps, titles = [], []
+    for k, name in enumerate(split.label_set.classes):
+        rows = np.flatnonzero(split.classes == k)[:count]
+        if len(rows):
+            pictures = split.images[rows]
+            maps.append(np.mean([grad_cam(model, one, class_index=k) for one in pictures], axis=0))
+            titles.append(name)
+    some = split.images[:: max(1, len(split) // 256)]  # sets may be in the order of classes
+    return overlays(np.round(some.mean(axis=0)).astype(np.uint8), maps, titles, title="mean face")
 
 
 def explain_photos(run, photos, folder=".", *, method="grad-cam", classes=None):

@@ -7,7 +7,7 @@ from test_models import SMALL
 
 from facezoo.errors import FacezooError
 from facezoo.models import BUILDERS, STUDIES, describe_models, get_builder, list_models
-from facezoo.models.cost import count_multiply_adds
+from facezoo.models.cost import count_multiply_adds, measure_file, measure_milliseconds
 from facezoo.models.ippm import InceptionPyramidPooling
 
 ORIGINAL_LENET5 = {"input_shape": (32, 32, 1), "num_classes": 10}
@@ -82,6 +82,16 @@ def test_what_cannot_be_counted_is_refused():
 def test_published_figures(name, expected):
     model = build(name, input_shape=(224, 224, 3), num_classes=1000)
     assert count_multiply_adds(model) == pytest.approx(expected, rel=0.02)
+
+
+def test_measured_figures_are_of_the_model_that_was_given(tmp_path):
+    model = build("lenet5")
+    taken = measure_milliseconds(model, (2, 3), rounds=3, seconds=0.01)
+    assert list(taken) == [2, 3]
+    assert all(0 < t["lowest"] <= t["median"] <= t["highest"] for t in taken.values())
+    model.save(tmp_path / "lenet5.keras")
+    size = (tmp_path / "lenet5.keras").stat().st_size
+    assert measure_file(model) == pytest.approx(size, rel=1e-3) and size > 4 * 168_971
 
 
 def test_every_network_has_a_study_and_a_cost():

@@ -79,6 +79,7 @@ def test_heavy_packages_stay_in_their_place():
     [
         ("import facezoo", {"keras", "tensorflow", "cv2", "numpy", "pandas"}),
         ("import facezoo; facezoo.list_models(); facezoo.list_recipes()", {"keras", "cv2"}),
+        ("import facezoo.reproduction as r; r.plans('cmu')", {"keras", "tensorflow", "cv2"}),
         ("import facezoo; facezoo.load_dataset('synthetic')", {"keras", "tensorflow", "cv2"}),
     ],
 )

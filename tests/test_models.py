@@ -142,7 +142,7 @@ def _golden_weights(model):
             weight.assign(rng.normal(0, np.sqrt(2 / fan_in), weight.shape))
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", EVERY)
 def test_golden_outputs(name):
     model = build(name, classifier_activation=None)
     _golden_weights(model)

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from conftest import picture_bytes, write_zip
 from facezoo import get_recipe, list_recipes, load_dataset, nearest_neighbour
-from facezoo.errors import ResultsError, UnknownName
+from facezoo.datasets.prepare import prepare
+from facezoo.errors import FacezooError, RecipeError, ResultsError, UnknownName
 from facezoo.files import locked
 from facezoo.reproduction import (
     STUDIES,
@@ -19,6 +21,7 @@ from facezoo.reproduction import (
     read_results,
     reproduce,
     results_page,
+    running,
     studies,
 )
 from facezoo.reproduction.page import paired_difference
@@ -88,6 +91,8 @@ def test_fewer_epochs_shorten_the_schedule_and_are_remembered():
 
 
 def test_unknown_studies_and_profiles():
+    with pytest.raises(RecipeError, match="whose task drawn faces have"):
+        reproduce("cmu-lenet5-identity", profile="quick")
     with pytest.raises(UnknownName, match="Did you mean 'pooling'"):
         reproduce("poolin")
     with pytest.raises(UnknownName, match="full, quick"):
@@ -113,7 +118,8 @@ def test_a_reproduction_stores_what_the_page_shows(two_plans, places, tmp_path):
 
 
 def test_differences_are_told_of_rows_run_in_the_same_way(monkeypatch, places, tmp_path):
-    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(MAX), Plan(AVERAGE)])
+    alike = Plan(AVERAGE.override({"epochs": 1}))
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(MAX), alike])
     reproduce("pooling", **places)
     one, other = read_results("pooling", tmp_path / "results")
     difference = one["accuracy"]["mean"] - other["accuracy"]["mean"]
@@ -132,7 +138,8 @@ def test_a_short_run_says_so(two_plans, places, tmp_path):
 def test_a_stopped_reproduction_keeps_what_was_done_and_goes_on(two_plans, places, tmp_path):
     with pytest.raises(KeyboardInterrupt) as stopped:
         reproduce("pooling", callbacks=[Stop(3)], **places)
-    assert stopped.value.__notes__ == ["Go on with: facezoo reproduce pooling --resume"]
+    said = f"facezoo reproduce pooling --runs {tmp_path / 'runs'} --out {tmp_path} --resume"
+    assert stopped.value.__notes__ == [f"Go on with: {said}"]
     stored = (tmp_path / "results" / "pooling.json").read_text()
     assert len(json.loads(stored)["rows"]) == 1
     before = run_folders(places)
@@ -168,6 +175,54 @@ def test_missing_data_are_passed_over_with_a_reason(monkeypatch, places, tmp_pat
     assert len(read_results("pooling", tmp_path / "results")) == 1
 
 
+def test_a_plan_that_diverges_does_not_end_the_others(monkeypatch, places):
+    wild = Plan(AVERAGE.override({"learning_rate": 1e30, "optimizer": "sgd"}))
+    monkeypatch.setattr(studies, "every_plan", lambda: [wild, Plan(MAX)])
+    diverged, done = reproduce("pooling", **places)
+    assert diverged.row is None and "expected a finite number" in diverged.refused
+    assert done.row is not None
+
+
+def test_a_damaged_run_is_passed_over(two_plans, places):
+    (outcome,) = reproduce("pooling-base-average", **places)
+    (outcome.run.path / "seeds.json").write_text("[0")
+    with pytest.warns(UserWarning, match="is passed over"):
+        (again,) = reproduce("pooling-base-average", resume=True, **places)
+    assert again.run.path != outcome.run.path
+
+
+def test_a_shorter_run_does_not_replace_a_longer_one(two_plans, places, tmp_path):
+    reproduce("pooling-base-average", **places)
+    stored = (tmp_path / "results" / "pooling.json").read_text()
+    (outcome,) = reproduce("pooling-base-average", epochs=1, **places)
+    assert "Got 1 epochs where results of 2 are stored" in outcome.refused
+    assert (tmp_path / "results" / "pooling.json").read_text() == stored
+
+
+def test_other_data_are_tested_on_and_what_was_missing_is_looked_for_again(
+    monkeypatch, places, tmp_path
+):
+    face = np.zeros((48, 48), np.uint8)
+    mine = {
+        f"{name}/{i}.png": picture_bytes(face + i, "PNG")
+        for name in ("happy", "sad")
+        for i in range(30)
+    }
+    prepare("folder:mine", write_zip(tmp_path / "mine.zip", mine))
+    elsewhere = ("folder:mine", "ckplus")
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(MAX, elsewhere=elsewhere)])
+    (outcome,) = reproduce("pooling", **places)
+    found = outcome.row["elsewhere"]
+    assert found["folder:mine"].get("pictures") == 60, found
+    assert "ckplus" in found["ckplus"]["refused"]
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "| `pooling-base-max` | folder:mine | " in page
+    asked = []
+    monkeypatch.setattr(running, "_elsewhere", lambda seeds, name, root: asked.append(name) or {})
+    reproduce("pooling", resume=True, **places)
+    assert asked == list(elsewhere)
+
+
 def test_a_plan_that_another_process_runs_is_passed_over(two_plans, places):
     places["runs"].mkdir()
     with locked(places["runs"] / f".{Plan(MAX, seeds=2).name}.lock", wait=False):
@@ -181,7 +236,8 @@ def test_a_plan_that_another_process_runs_is_passed_over(two_plans, places):
         ("{", "cannot be read"),
         ("[]", "of format None"),
         ('{"format": 1, "rows": []}', "of format 1"),
-        ('{"format": 2, "rows": [{"plan": "x"}]}', "lacks fields"),
+        ('{"format": 2, "rows": [1]}', "holds no rows"),
+        ('{"format": 2, "rows": [{"plan": "x"}]}', "lacks 'accuracy' in a row"),
     ],
 )
 def test_damaged_results_are_refused_before_anything_is_trained(two_plans, places, text, said):
@@ -197,7 +253,8 @@ def test_paired_differences_know_that_the_pictures_are_the_same():
     def row(*seeds, parts=("one",)):
         right = [base64.b64encode(np.packbits(seed)).decode() for seed in seeds]
         pictures = {"test": [len(seed) for seed in seeds]}
-        return {"right": right, "pictures": pictures, "test_parts": list(parts)}
+        told = {"right": right, "pictures": pictures, "epochs_allowed": 1}
+        return {**told, "test_parts": len(seeds) * list(parts) if len(parts) == 1 else list(parts)}
 
     rng = np.random.default_rng(0)
     base = rng.random(1000) < 0.6
@@ -211,6 +268,7 @@ def test_paired_differences_know_that_the_pictures_are_the_same():
     apart = row(better, base, parts=parts), row(base, base, parts=parts)
     assert paired_difference(*apart)[0] == pytest.approx(difference / 2)
     assert paired_difference(row(better), row(base, parts=("two",))) is None
+    assert paired_difference(row(better), {**row(base), "epochs_allowed": 2}) is None
 
 
 def test_a_study_goes_from_its_data_to_its_mistakes(two_plans, tmp_path, monkeypatch):
@@ -226,13 +284,17 @@ def test_a_study_goes_from_its_data_to_its_mistakes(two_plans, tmp_path, monkeyp
     assert report.n == len(data.test) == 32
     assert study.model("pooling-base-max").label_set == data.label_set
     assert len(study.history("pooling-base-average")) == 2
-    mean, low, high = study.difference("pooling-base-max", "pooling-base-average")
-    accuracies = table.set_index("recipe")["accuracy"]
-    assert mean == pytest.approx(accuracies.iloc[0] - accuracies.iloc[1], abs=1e-3)
-    assert low < mean < high
+    with pytest.raises(FacezooError, match="other test pictures or epochs"):
+        study.difference("pooling-base-max", "pooling-base-average")
+    assert study.difference("pooling-base-max", "pooling-base-max") == (0, 0, 0)
     with pytest.raises(UnknownName, match="pooling-base-max"):
         study.report("pooling-strong")
+    with pytest.raises(FacezooError, match="Got seed 2 of"):
+        study.report("pooling-base-max", seed=2)
+    with pytest.raises(FacezooError, match="Call run"):
+        Study("pooling", "full").report("pooling-base-max")
     trained = len(list(tmp_path.rglob("seeds.json")))
+    assert study.model(Plan(MAX).name).label_set == data.label_set
     assert Study("pooling", "full").run().equals(table)
     assert len(list(tmp_path.rglob("seeds.json"))) == trained
 
@@ -242,7 +304,7 @@ def test_a_study_takes_up_the_epochs_that_were_stored(two_plans, places, tmp_pat
     study = Study("pooling", "full", folder=tmp_path)
     assert [plan.recipe.epochs for plan in study.plans] == [1, 1]
     table = study.run()
-    assert list(table["epochs"]) == ["1 of 1", "1 of 2"]
+    assert list(table["epochs"]) == ["1", "1 of 2"]
 
 
 def test_a_study_without_its_data_goes_on_with_drawn_faces(tmp_path, monkeypatch):

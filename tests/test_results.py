@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from facezoo.reproduction import results_page
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
@@ -26,6 +28,10 @@ def test_the_page_on_the_networks_is_what_was_stored():
     if page is None:
         pytest.skip("results/models.json was not measured yet")
     assert (ROOT / "docs" / "models.md").read_text("utf-8") == page
+
+
+def test_the_page_on_the_studies_is_what_was_stored():
+    assert (ROOT / "docs" / "results.md").read_text("utf-8") == results_page(ROOT / "results")
 
 
 def test_the_page_on_data_is_what_was_stored():

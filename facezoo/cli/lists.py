@@ -1,8 +1,12 @@
 """Commands that say what there is: `datasets`, `models`, `recipes`."""
 
+from typing import Annotated
+
+import typer
+
 from facezoo.cli.app import Json, command
-from facezoo.errors import DatasetNotFound, StoreError
-from facezoo.terminal import model_row, print_rows
+from facezoo.errors import DatasetNotFound, StoreError, unknown
+from facezoo.terminal import model_row, print_rows, progress, starting_keras
 
 
 @command
@@ -35,11 +39,31 @@ def datasets(as_json: Json = False):
 
 
 @command
-def models(as_json: Json = False):
+def models(
+    names: Annotated[list[str] | None, typer.Argument(help="These alone.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure milliseconds and file size here, a minute.")
+    ] = False,
+    as_json: Json = False,
+):
     """List the networks that `build_<name>` makes, and what an answer of each costs."""
-    from facezoo.models import describe_models
+    from facezoo.models import BUILDERS, describe_models
 
-    found = describe_models()
+    for name in names or ():
+        if name not in BUILDERS:
+            raise unknown("builder", name, BUILDERS)
+    found = [row for row in describe_models() if not names or row["name"] in names]
+    if measure:
+        with starting_keras():
+            from facezoo.models import build_model
+            from facezoo.models.cost import measure_file, measure_milliseconds
+        with progress() as bar:
+            for row in bar.track(found, description="measuring"):
+                model = build_model(row["name"])
+                row["file_bytes"] = measure_file(model)
+                row["milliseconds"] = {
+                    batch: taken["median"] for batch, taken in measure_milliseconds(model).items()
+                }
     print_rows(found if as_json else [model_row(one) for one in found], as_json)
 
 

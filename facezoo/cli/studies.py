@@ -31,7 +31,7 @@ def reproduce(
     if study is not None:
         plans(study, profile)  # a misspelt name is told before Keras takes its seconds to start
     with starting_keras():
-        from facezoo.reproduction.running import places
+        from facezoo.reproduction.running import places_of
         from facezoo.reproduction.running import reproduce as run_all
     with progress("{task.fields[figures]}") as bar:
         outcomes = run_all(
@@ -47,7 +47,7 @@ def reproduce(
     done = [outcome for outcome in outcomes if outcome.row is not None]
     if done:
         print_rows([_row(outcome, as_json) for outcome in done], as_json)
-        page = places(profile, out=folder)[1] / "docs" / "results.md"
+        page = places_of(profile, out=folder)[1] / "docs" / "results.md"
         err.print(f"The whole table: {page}", soft_wrap=True)
     refused = [outcome for outcome in outcomes if outcome.row is None]
     for outcome in refused:
@@ -56,13 +56,15 @@ def reproduce(
 
 
 def _row(outcome, as_json):
+    from facezoo.reproduction.page import epochs_run
+
     row = outcome.row
     if as_json:
-        return {"run": str(outcome.run.path), **row}
+        return {**row, "run": str(outcome.run.path)}
     return {
         "plan": row["plan"],
         "reported": row["reported"] or "-",
         "test accuracy": f"{row['accuracy']['mean']:.4f}",
         "seeds": len(row["seeds"]),
-        "epochs": f"{max(row['epochs'])} of {row['epochs_asked']}",
+        "epochs": epochs_run(row),
     }

@@ -1,4 +1,4 @@
-"""What an answer costs: the multiply-adds of one picture.
+"""What an answer costs: multiply-adds, milliseconds on this machine, bytes of the file.
 
 Conventions:
     One multiply-add is one multiplication with its addition (a MAC); papers that count
@@ -10,8 +10,13 @@ Conventions:
 """
 
 import math
+import statistics
+import tempfile
+import time
+from pathlib import Path
 
 import keras
+import numpy as np
 
 from facezoo.errors import FacezooError
 
@@ -52,6 +57,53 @@ def count_multiply_adds(model):
     # by calls, for Keras' public list of layers has a layer once that is called twice
     calls = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
     return sum(_of_call(node) for node in calls if not node.is_input)
+
+
+def measure_milliseconds(model, batch_sizes=(1, 64), *, rounds=7, seconds=0.25):
+    """Measure how long `model.predict_on_batch`, Keras' own compiled path, takes here.
+
+    Random pictures that are already in memory; two calls a batch size to trace and warm up,
+    then rounds that take the batch sizes in turn, each for `seconds` at least.
+
+    Args:
+        model: of pictures, uint8 of a known shape.
+        batch_sizes: pictures at a time.
+        rounds, seconds: how often and how long a round measures.
+
+    Returns:
+        `{batch size: {"median", "lowest", "highest"}}`, milliseconds a picture.
+    """
+    rng = np.random.default_rng(0)
+    shapes = [(batch, *model.input_shape[1:]) for batch in batch_sizes]
+    inputs = [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
+    for pictures in 2 * inputs:  # the second call of a shape is traced no more
+        model.predict_on_batch(pictures)
+    taken = [[_round(model, pictures, seconds) for pictures in inputs] for _ in range(rounds)]
+    return {
+        batch: {
+            "median": round(statistics.median(values), 4),
+            "lowest": round(min(values), 4),
+            "highest": round(max(values), 4),
+        }
+        for batch, values in zip(batch_sizes, zip(*taken, strict=True), strict=True)
+    }
+
+
+def measure_file(model):
+    """Return the bytes of the model's .keras file: float32 weights and the graph."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.stat().st_size
+
+
+def _round(model, pictures, seconds):
+    """Answer for `seconds` or more; return the mean in milliseconds a picture."""
+    calls, begun = 0, time.perf_counter()
+    while (spent := time.perf_counter() - begun) < seconds or not calls:
+        model.predict_on_batch(pictures)
+        calls += 1
+    return 1000 * spent / (calls * len(pictures))
 
 
 def _of_call(node):

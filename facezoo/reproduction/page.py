@@ -14,12 +14,13 @@ from facezoo.reproduction.studies import STUDIES, plans
 HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. -->
 # The five studies, reported and reproduced
 
-Every row is a training that `facezoo reproduce` made and evaluated once on the test pictures;
-nothing on them was chosen by those pictures. **Bold epochs** are fewer than the study's: such a
-row shows how far that many epochs lead, not what the study's recipe is worth. *Nearest picture*
-is the accuracy of the label of the most similar picture that is not tested: what remembering is
-worth. Several seeds: mean and standard deviation; the interval is the mean of the seeds' 95 %
-intervals over test pictures. `-plus` recipes are ours, at the study's own cost.
+Every row is a training of that recipe, its epoch chosen on validation pictures, and its accuracy
+on test pictures that chose nothing. **Bold epochs** are fewer than the study's: such a row shows
+how far that many epochs lead, not what the study's recipe is worth. *Nearest picture* is the
+accuracy of the label of the most similar picture that is not tested: what remembering is worth.
+Several seeds: mean and standard deviation; the interval is the mean of the seeds' 95 % intervals
+over test pictures. `-plus` recipes are ours: the study's network, pictures and batch, and no more
+epochs than it allowed.
 """
 PAIRS = (  # (one, other, what their difference tells)
     ("pooling-base-max", "pooling-base-average", "max against average pooling"),
@@ -33,12 +34,13 @@ COLUMNS = (
     "recipe",
     "protocol",
     "reported",
-    "reproduced",
+    "accuracy here",
     "95 % interval",
     "macro F1",
     "nearest picture",
     "epochs",
     "s an epoch",
+    "trained on",
 )
 
 
@@ -78,40 +80,63 @@ def study_table(rows, wanted):
     """Return the table of a study as Markdown: a line a plan, also of those not run yet."""
     found = {row["plan"]: row for row in rows}
     lines = [_line(found[plan.name]) if plan.name in found else _missing(plan) for plan in wanted]
-    text = markdown_table(COLUMNS, lines)
-    if rows:
-        made = sorted({_made(row) for row in rows})
-        text += "\n\nTrained on: " + "; ".join(made) + "."
-    return text
+    notes = [f"- {row['protocol']}: {row['note']}." for row in rows if row["note"]]
+    table = markdown_table(COLUMNS, lines)
+    return "\n".join([table, *(["", *dict.fromkeys(notes)] if notes else [])])
+
+
+def epochs_run(row):
+    """Return how many epochs were run, and why they were fewer than the study's if they were."""
+    ran = "-".join(map(str, sorted({min(row["epochs"]), max(row["epochs"])})))
+    if row["epochs_allowed"] < row["epochs_asked"]:
+        return f"{ran} of {row['epochs_asked']}"
+    if min(row["epochs"]) < row["epochs_allowed"]:
+        return f"{ran}, stopped by the recipe's patience"
+    return ran
 
 
 def _line(row):
     accuracy, seeds = row["accuracy"], len(row["seeds"])
-    low, high = row["accuracy_interval"]
     spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.3f} ({seeds} seeds)"
-    epochs = f"{min(row['epochs'])}-{max(row['epochs'])}"
-    epochs = epochs.partition("-")[0] if len(set(row["epochs"])) == 1 else epochs
+    epochs = epochs_run(row)
     if row["epochs_allowed"] < row["epochs_asked"]:
-        epochs = f"**{epochs} of {row['epochs_asked']}**"
-    elif max(row["epochs"]) < row["epochs_allowed"]:
-        epochs += f" (stopped early, of {row['epochs_asked']})"
+        epochs = f"**{epochs}**"
+    if any(row["collapsed_at_epoch"]):
+        epochs += "; one answer for nearly everything"
+    seconds = row["seconds_per_epoch"]
     return (
         _label(row["recipe"]["name"], row["changed"]),
         row["protocol"],
         row["reported"] or "-",
-        f"{accuracy['mean']:.3f}{spread}",
-        f"{low:.3f} to {high:.3f}",
+        f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}",
+        interval(row),
         f"{row['macro_f1']['mean']:.3f}",
         f"{row['nearest_neighbour']['mean']:.3f}",
         epochs,
-        f"{row['seconds_per_epoch']:.0f}" if row["seconds_per_epoch"] >= 10 else "under 10",
+        f"{seconds:.0f}" if seconds >= 10 else "under 10",
+        trained_on(row["environment"]),
     )
+
+
+def interval(row):
+    """Return the 95 % interval of a row's accuracy as text."""
+    low, high = row["accuracy_interval"]
+    return f"{low:.3f} to {high:.3f}"
+
+
+def _of_the_one(row):
+    """Precision and recall of the class that one class against the rest is about, or ""."""
+    if not row["recipe"]["target"] or not row["recipe"]["target"].startswith("is:"):
+        return ""
+    name = row["recipe"]["target"].removeprefix("is:")
+    figures = row["per_class"][name]
+    return f"; {name}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
 
 
 def _missing(plan):
     recipe = plan.recipe
     where = f"{recipe.dataset}/{recipe.protocol or 'default'}"
-    blank = ("not run yet", *["-"] * 5)
+    blank = ("not run yet", *["-"] * 6)
     return (_label(recipe.name, plan.changed), where, recipe.reported or "-", *blank)
 
 
@@ -119,22 +144,21 @@ def _label(name, changed):
     return f"`{name}` ({changed})" if changed else f"`{name}`"
 
 
-def _made(row):
-    made = row["environment"]
-    return (
-        f"{made['processor']}, Keras {made['keras']} on {made['backend']}, "
-        f"{row['recipe']['precision']}, {made['date'][:10]}"
-    )
+def trained_on(environment):
+    """Return the hardware, backend and day of a training as text."""
+    devices = [device for device in environment["devices"] if not device.startswith("cpu")]
+    hardware = ", ".join(devices) or environment["processor"]
+    return f"{hardware}, {environment['backend']}, {environment['date'][:10]}"
 
 
 def _differences(rows):
-    """Return a table of paired differences on the same test pictures."""
+    """Return a table of paired differences on the same test pictures at the same budget."""
     by_name = collections.defaultdict(dict)
     for row in rows:
         by_name[row["recipe"]["name"]][row["changed"]] = row
     lines = []
     for one, other, what in PAIRS:
-        for changed in by_name[one].keys() & by_name[other].keys():
+        for changed in (each for each in by_name[one] if each in by_name[other]):
             difference = paired_difference(by_name[one][changed], by_name[other][changed])
             if difference is not None:
                 mean, low, high = difference
@@ -144,8 +168,9 @@ def _differences(rows):
         return ""
     columns = ("what", "difference of accuracies", "mean", "95 % interval")
     return (
-        markdown_table(columns, lines) + "\n\nPaired by test picture and averaged over seeds; the "
-        "interval is that of the mean over pictures and does not know what other seeds would give."
+        markdown_table(columns, lines) + "\n\nAt the same number of epochs, paired by test picture "
+        "and averaged over seeds; the interval is that of the mean over pictures and does not know "
+        "what other seeds would give."
     )
 
 
@@ -153,20 +178,19 @@ def paired_difference(one, other):
     """Return (difference, low, high) of two rows' accuracies on the same test pictures.
 
     A 95 % normal interval of the mean difference over test pictures. Seeds with one test part
-    are averaged picture by picture, those with parts of their own laid end to end.
+    are averaged picture by picture; of seeds with parts of their own, which may overlap, the
+    differences and the widths of their intervals are averaged.
 
     Returns:
-        three floats, or None where the rows were tested on different pictures.
+        three floats, or None where the rows had different test pictures or budgets.
     """
-    parts = one["test_parts"]
-    if len(set(parts + other["test_parts"])) == 1:
-        difference = np.mean(_right(one), axis=0) - np.mean(_right(other), axis=0)
-    elif parts == other["test_parts"]:
-        difference = np.concatenate(_right(one)) - np.concatenate(_right(other))
-    else:
+    if one["epochs_allowed"] != other["epochs_allowed"] or one["test_parts"] != other["test_parts"]:
         return None
-    mean = difference.mean()
-    half = 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
+    differences = [a - b for a, b in zip(_right(one), _right(other), strict=True)]
+    if len(set(one["test_parts"])) == 1:
+        differences = [np.mean(differences, axis=0)]
+    mean = np.mean([each.mean() for each in differences])
+    half = np.mean([1.96 * each.std(ddof=1) / np.sqrt(len(each)) for each in differences])
     return float(mean), float(mean - half), float(mean + half)
 
 
@@ -186,10 +210,8 @@ def _elsewhere(rows):
             if "refused" in found:
                 lines.append((label, name, "-", "-", "-", found["refused"]))
                 continue
-            low, high = found["accuracy_interval"]
-            figures = f"{found['accuracy']['mean']:.3f}", f"{low:.3f} to {high:.3f}"
-            count = f"{found['pictures']:,}"
-            lines.append((label, name, *figures, count, found["note"] or "-"))
+            accuracy, count = f"{found['accuracy']['mean']:.3f}", f"{found['pictures']:,}"
+            lines.append((label, name, accuracy, interval(found), count, found["note"] or "-"))
     if not lines:
         return ""
     columns = ("model", "tested on", "accuracy", "95 % interval", "pictures", "note")

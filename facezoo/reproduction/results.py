@@ -1,5 +1,6 @@
 """Stored results: `results/<study>.json`, a row a plan that was run."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -7,7 +8,32 @@ from facezoo.errors import ResultsError
 from facezoo.files import locked, replacing
 
 FORMAT = 2
-FIELDS = {"plan", "recipe", "seeds", "accuracy", "epochs", "epochs_asked", "right", "test_parts"}
+FIELDS = {
+    "plan",
+    "run",
+    "recipe",
+    "changed",
+    "protocol",
+    "note",
+    "reported",
+    "seeds",
+    "pictures",
+    "epochs_asked",
+    "epochs_allowed",
+    "epochs",
+    "accuracy",
+    "accuracy_interval",
+    "macro_f1",
+    "per_class",
+    "confusion_matrix",
+    "collapsed_at_epoch",
+    "nearest_neighbour",
+    "test_parts",
+    "right",
+    "elsewhere",
+    "seconds_per_epoch",
+    "environment",
+}  # of a row; `running` writes them
 
 
 def read_results(study, folder="results"):
@@ -27,10 +53,11 @@ def read_results(study, folder="results"):
         version = stored.get("format") if isinstance(stored, dict) else None
         raise _refused(path, f"is of format {version}", study)
     rows = stored.get("rows")
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and row.keys() >= FIELDS for row in rows
-    ):
-        raise _refused(path, "lacks fields", study)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _refused(path, "holds no rows", study)
+    for row in rows:
+        if lacking := FIELDS - row.keys():
+            raise _refused(path, f"lacks {min(lacking)!r} in a row", study)
     return rows
 
 
@@ -39,19 +66,34 @@ def store_result(study, row, order, folder="results"):
 
     Args:
         study: key of `STUDIES`.
-        row: JSON-safe dict with "plan".
+        row: JSON-safe dict with `FIELDS`.
         order: names of the study's plans; rows of others are dropped.
-        folder: of the result files.
+        folder: of the result files, under `writing`.
     """
-    path = _path(study, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f".{path.name}.lock"), wait=True):
-        rows = {old["plan"]: old for old in read_results(study, folder)}
-        rows[row["plan"]] = row
-        kept = [rows[name] for name in order if name in rows]
-        text = json.dumps({"format": FORMAT, "rows": kept}, indent=1, ensure_ascii=False)
-        with replacing(path) as beside:
-            beside.write_text(text + "\n", "utf-8")
+    rows = {old["plan"]: old for old in read_results(study, folder)}
+    rows[row["plan"]] = row
+    kept = [rows[name] for name in order if name in rows]
+    text = json.dumps({"format": FORMAT, "rows": kept}, indent=1, ensure_ascii=False)
+    with replacing(_path(study, folder)) as beside:
+        beside.write_text(text + "\n", "utf-8")
+
+
+@contextlib.contextmanager
+def writing(folder):
+    """Keep other reproductions from writing under `folder`; say in one line why it cannot be.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with locked(Path(folder) / ".writing.lock", wait=True):
+            yield
+    except OSError as error:
+        raise ResultsError(
+            f"Got {error.strerror or error} while writing results to {str(folder)!r}; expected a "
+            "folder with room that can be written. Pass --out with another one; the run is kept."
+        ) from None
 
 
 def _path(study, folder):

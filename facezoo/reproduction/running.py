@@ -4,18 +4,19 @@ import base64
 import dataclasses
 import hashlib
 import re
+import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from facezoo.baseline import nearest_neighbour
-from facezoo.errors import DatasetNotFound, FacezooError, WeightsError
-from facezoo.evaluation import evaluate, load_run, predict
+from facezoo.errors import FacezooError, RunError
+from facezoo.evaluation import evaluate, load_run, own_data, predict
 from facezoo.files import locked
 from facezoo.pooled import pool
-from facezoo.recipes import load_data
 from facezoo.reproduction.page import write_page
-from facezoo.reproduction.results import read_results, store_result
+from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
 from facezoo.runs import RunFolder
 from facezoo.training import train
@@ -31,7 +32,7 @@ class Outcome:
         plan: the `Plan`.
         run: its `RunFolder`, or None.
         row: what was stored in results/<study>.json, or None.
-        refused: why there is no run, such as data that are not prepared; or "".
+        refused: why there is no row, such as data that are not prepared; or "".
     """
 
     plan: Plan
@@ -54,9 +55,10 @@ def reproduce(
 ):
     """Run the recipes of a study, or of all, and store a row of figures each.
 
-    A plan whose data or weights are not at hand is passed over and says why. A killed
-    reproduction goes on with `resume`: finished runs of the same recipe are taken as they
-    are, a begun one goes on at its last epoch. Two processes of one study share its plans.
+    A plan that cannot be run, for want of data or weights or because it diverges, is passed
+    over and says why. A killed reproduction goes on with `resume`: finished runs of the same
+    recipe are taken as they are, a begun one goes on at its last epoch. Two processes that
+    resume one study share its plans.
 
     Args:
         study: key of `STUDIES`, or the name of one of their recipes; None for all.
@@ -79,53 +81,65 @@ def reproduce(
     """
     studies = STUDIES if study is None else (study,)
     chosen = [plan for each in studies for plan in plans(each, profile, epochs)]
+    places = {"runs": runs, "out": out}
     try:
-        return run_plans(
-            chosen, profile, resume, runs=runs, out=out, root=root, callbacks=callbacks, begun=begun
+        return list(
+            run_plans(
+                chosen, profile, resume, **places, root=root, callbacks=callbacks, begun=begun
+            )
         )
     except KeyboardInterrupt as error:
-        error.__notes__ = [f"Go on with: {_command(study, profile, epochs)} --resume"]
+        error.__notes__ = [f"Go on with: {_command(study, profile, epochs, places)} --resume"]
         raise
 
 
 def run_plans(chosen, profile, resume, *, runs=None, out=None, root=None, callbacks=(), begun=None):
-    """Run some plans of a profile, as `reproduce` does; return an `Outcome` each."""
-    runs, out = places(profile, runs, out)
+    """Run some plans of a profile, as `reproduce` does; yield an `Outcome` each."""
+    runs, out = places_of(profile, runs, out)
+    results = out / "results"
     stored = {  # a damaged file is told before hours of training
         row["plan"]: row
         for study in dict.fromkeys(map(study_of, chosen))
-        for row in read_results(study, out / "results")
+        for row in read_results(study, results)
     }
-    runs.mkdir(parents=True, exist_ok=True)
-    outcomes = []
+    with writing(runs):
+        pass  # so is a folder that cannot be written
     for plan in chosen:
         if begun is not None:
             begun(plan)
+        keras.utils.clear_session()
         options = {"root": root, "callbacks": callbacks}
-        outcome = _reproduced(plan, runs, resume, stored.get(plan.name), options)
-        outcomes.append(outcome)
+        outcome = _outcome(plan, runs, resume, stored.get(plan.name), options)
         if outcome.row is not None:
             order = [each.name for each in plans(study_of(plan), profile)]
-            store_result(study_of(plan), outcome.row, order, out / "results")
-            write_page(out, profile)
-    return outcomes
+            with writing(results):
+                store_result(study_of(plan), outcome.row, order, results)
+                write_page(out, profile)
+        yield outcome
 
 
-def places(profile, runs=None, out=None):
+def places_of(profile, runs=None, out=None):
     """Return the folders of the runs, and of results/ and docs/, as Paths."""
     if profile == "quick":
         return Path(runs or "runs/quick"), Path(out or "runs/quick")
     return Path(runs or "runs/reproduce"), Path(out or ".")
 
 
-def _command(study, profile, epochs):
+def _command(study, profile, epochs, places):
     """The shell's word for a call."""
-    parts = ["facezoo reproduce", study, profile == "quick" and "--profile quick"]
-    return " ".join(filter(None, [*parts, epochs and f"--epochs {epochs}"]))
+    given = {"profile": profile if profile == "quick" else None, "epochs": epochs, **places}
+    options = [f"--{name} {value}" for name, value in given.items() if value is not None]
+    return " ".join(["facezoo reproduce", *([study] if study else []), *options])
 
 
-def _reproduced(plan, runs, resume, stored, options):
+def _outcome(plan, runs, resume, stored, options):
     """Train one plan, or take up its run, and the row that was stored of it."""
+    if stored is not None and stored["epochs_allowed"] > plan.recipe.epochs:
+        return Outcome(
+            plan,
+            refused=f"Got {plan.recipe.epochs} epochs where results of {stored['epochs_allowed']} "
+            "are stored; expected as many or more. Pass --out with another folder.",
+        )
     try:
         with locked(runs / f".{plan.name}.lock", wait=False):
             run = _found(plan, runs) if resume else None
@@ -133,23 +147,32 @@ def _reproduced(plan, runs, resume, stored, options):
                 run = train(plan.recipe, runs=runs, seeds=plan.seeds, **options)
             elif not (run.path / "metrics.json").exists():
                 run = train(resume=run.path, **options)
-            elif stored is not None and stored.get("run") == run.path.name:
+            elif stored is not None and _whole(stored, run):
                 return Outcome(plan, run, stored)
             return Outcome(plan, run, _row(plan, run, options["root"]))
     except BlockingIOError:
         return Outcome(plan, refused="another process is at it")
-    except (DatasetNotFound, WeightsError) as error:
+    except FacezooError as error:  # the other plans may well run
         return Outcome(plan, refused=str(error))
+
+
+def _whole(row, run):
+    """Whether a stored row is of that run, and nothing was missing when it was made."""
+    refused = any("refused" in found for found in row["elsewhere"].values())
+    return row["run"] == run.path.name and not refused
 
 
 def _found(plan, runs):
     """Return the newest run of a plan's recipe and seeds, or None."""
     wanted = _trained(plan.recipe)
+    seeds = [plan.recipe.seed + n for n in range(plan.seeds)]
     for path in sorted((Path(runs) / plan.recipe.name).glob("*/seeds.json"), reverse=True):
-        run = RunFolder(path.parent)
-        seeds = [plan.recipe.seed + n for n in range(plan.seeds)]
-        if run.read_json("seeds.json") == seeds and _trained(run.recipe) == wanted:
-            return run
+        try:
+            run = RunFolder(path.parent)
+            if run.read_json("seeds.json") == seeds and _trained(run.recipe) == wanted:
+                return run
+        except RunError as error:
+            warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=2)
     return None
 
 
@@ -162,9 +185,10 @@ def _row(plan, run, root):
     metrics, seeds = run.metrics, run.seeds
     each = [seed.metrics for seed in seeds]
     test = metrics["test"]
-    data = [load_data(seed.recipe, root) for seed in seeds]
-    low, high = np.mean([m["test"]["accuracy_interval"] for m in each], axis=0)
-    neighbours = [nearest_neighbour(one) for one in data]
+    data = [own_data(seed, root) for seed in seeds]
+    parts = [_part(one) for one in data]
+    neighbours = {part: nearest_neighbour(one) for part, one in zip(parts, data, strict=True)}
+    nearest = [neighbours[part] for part in parts]
     return {
         "plan": plan.name,
         "run": run.path.name,
@@ -183,14 +207,17 @@ def _row(plan, run, root):
         "epochs_allowed": run.recipe.epochs,
         "epochs": [m["epochs"] for m in each],
         "accuracy": test["accuracy"],
-        "accuracy_interval": [round(float(low), 4), round(float(high), 4)],
+        "accuracy_interval": _mean_interval([m["test"]["accuracy_interval"] for m in each]),
         "validation_accuracy": metrics["validation"]["accuracy"],
         "macro_f1": test["macro_f1"],
         "per_class": test["per_class"],
         "confusion_matrix": test["confusion_matrix"],
-        "collapsed_at_epoch": metrics.get("collapsed_at_epoch"),
-        "nearest_neighbour": {"mean": float(np.mean(neighbours)), "range": _range(neighbours)},
-        "test_parts": [_part(one.test) for one in data],
+        "collapsed_at_epoch": [m.get("collapsed_at_epoch") for m in each],
+        "nearest_neighbour": {
+            "mean": float(np.mean(nearest)),
+            "range": [min(nearest), max(nearest)],
+        },
+        "test_parts": parts,
         "right": [_right(seed, one.test) for seed, one in zip(seeds, data, strict=True)],
         "elsewhere": {name: _elsewhere(seeds, name, root) for name in plan.elsewhere},
         "seconds_per_epoch": float(np.median([m["seconds_per_epoch"] for m in each])),
@@ -198,13 +225,15 @@ def _row(plan, run, root):
     }
 
 
-def _range(values):
-    return [float(min(values)), float(max(values))]
+def _mean_interval(intervals):
+    return [round(float(bound), 4) for bound in np.mean(intervals, axis=0)]
 
 
-def _part(test):
-    """Return what tells a test part from another of the same data set."""
-    return hashlib.sha256(test.images.rows.astype(np.int64)).hexdigest()[:16]
+def _part(data):
+    """Return what tells a test part from every other, of the same set or another."""
+    rows = hashlib.sha256(data.test.images.rows.astype(np.int64))
+    rows.update(data.fingerprint.encode())
+    return rows.hexdigest()[:16]
 
 
 def _right(run, test):
@@ -222,7 +251,7 @@ def _elsewhere(seeds, dataset, root):
     pooled = pool(reports)
     return {
         "accuracy": pooled.accuracy,
-        "accuracy_interval": reports[0].accuracy_interval,
+        "accuracy_interval": _mean_interval([report.accuracy_interval for report in reports]),
         "macro_f1": pooled.macro_f1,
         "pictures": reports[0].n,
         "data": reports[0].data,

@@ -1,0 +1,199 @@
+"""`Study`: what a notebook shows of a study, from its data to its mistakes."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from facezoo.errors import DatasetNotFound, FacezooError, unknown
+from facezoo.evaluation import load_run, own_data
+from facezoo.recipes import load_data
+from facezoo.report import Report
+from facezoo.reproduction.page import epochs_run, interval, paired_difference
+from facezoo.reproduction.results import read_results
+from facezoo.reproduction.running import places_of, run_plans
+from facezoo.reproduction.studies import STUDIES, plans
+
+PROFILE = "FACEZOO_PROFILE"  # environment variable: quick or full
+
+
+class Study:
+    """A study's plans, their data and, once run, their reports and models.
+
+    The quick profile trains on a few drawn faces in seconds; the full one takes up finished
+    runs of the study, or trains. Where the study's data are not prepared, the quick profile
+    takes their place and `repr` says so.
+
+    A plan is asked for by the name of its recipe (then the first one of it) or by its own.
+
+    Args:
+        name: key of `STUDIES`.
+        profile: "quick" or "full"; None for the environment's FACEZOO_PROFILE, or "quick".
+        folder: that holds results/ and runs/; None for the current one, or the nearest above
+            it that holds results/, so that a notebook may lie in a folder beside them.
+        root: folder of prepared data sets; None for the default.
+
+    Raises:
+        UnknownName: no such study or profile.
+
+    Example:
+        study = facezoo.Study("pooling")
+        study.run()
+        study.report("pooling-base-max").macro_f1
+    """
+
+    def __init__(self, name, profile=None, *, folder=None, root=None):
+        if name not in STUDIES:
+            raise unknown("study", name, STUDIES)
+        self.name, self.root = name, root
+        self.profile = profile or os.environ.get(PROFILE, "quick")
+        self._said = f"{STUDIES[name]}: {self.profile} profile."
+        self.outcomes = {}
+        try:
+            load_data(plans(name, self.profile)[0].recipe, root)
+        except DatasetNotFound as error:
+            self.profile = "quick"
+            self._said += f" Drawn faces take the place of the data. {error}"
+        folder = Path(folder) if folder is not None else project_folder()
+        self.runs, self.out = (folder / place for place in places_of(self.profile))
+
+    def __repr__(self):
+        return self._said
+
+    @property
+    def plans(self):
+        """The study's plans; those of the full profile as long as their stored rows say."""
+        if self.profile == "quick":
+            return plans(self.name, "quick")
+        stored = {row["plan"]: row for row in read_results(self.name, self.out / "results")}
+        return [
+            plan.within(stored[plan.name]["epochs_allowed"]) if plan.name in stored else plan
+            for plan in plans(self.name)
+        ]
+
+    def run(self, callbacks=()):
+        """Train what is missing; return what was reported beside what came out.
+
+        Args:
+            callbacks: more Keras callbacks.
+
+        Returns:
+            DataFrame, a row a plan; "note" says why one could not be run.
+        """
+        options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
+        for outcome in run_plans(self.plans, self.profile, True, **options):
+            self.outcomes[outcome.plan.name] = outcome
+        return pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
+
+    def data(self, plan=None, seed=0):
+        """Return the `FaceDataset` of a plan, once run that of a seed; None for the first."""
+        outcome = self.outcomes.get(self._plan(plan).name)
+        if outcome is None or outcome.run is None:
+            return load_data(self._plan(plan).recipe, self.root)
+        return own_data(self._seed(plan, seed), self.root)
+
+    def report(self, plan=None, seed=0):
+        """Return the `Report` of a plan's test pictures, of its seed by number."""
+        return Report.from_dict(self._seed(plan, seed).metrics["test"])
+
+    def history(self, plan=None, seed=0):
+        """Return the DataFrame of a training, a row an epoch."""
+        return self._seed(plan, seed).history
+
+    def model(self, plan=None, seed=0):
+        """Return the trained Keras model."""
+        return load_run(self._seed(plan, seed))
+
+    def difference(self, one, other):
+        """Return (difference, low, high) of two plans' test accuracies, picture by picture.
+
+        See `facezoo.reproduction.page.paired_difference`.
+
+        Raises:
+            FacezooError: other test pictures, or another number of epochs.
+        """
+        rows = [self._outcome(plan).row for plan in (one, other)]
+        found = paired_difference(*rows)
+        if found is None:
+            raise FacezooError(
+                f"Got {one!r} and {other!r}, which have other test pictures or epochs; expected "
+                "the same of both. Compare plans that were run alike."
+            )
+        return found
+
+    def elsewhere(self):
+        """Return a DataFrame of the models' figures on other data sets; empty where none is."""
+        rows = [outcome.row for outcome in self.outcomes.values() if outcome.row]
+        return pd.DataFrame(
+            {
+                "recipe": row["recipe"]["name"],
+                "changed": row["changed"],
+                "tested on": name,
+                "accuracy": None if "refused" in found else round(found["accuracy"]["mean"], 3),
+                "95 % interval": "" if "refused" in found else interval(found),
+                "pictures": found.get("pictures"),
+                "note": found.get("refused") or found["note"],
+            }
+            for row in rows
+            for name, found in row["elsewhere"].items()
+        )
+
+    def _plan(self, name):
+        known = self.plans
+        if name is None:
+            return known[0]
+        named = {plan.recipe.name: plan for plan in reversed(known)}
+        named |= {plan.name: plan for plan in known}
+        if name not in named:
+            raise unknown(f"plan of {self.name!r}", name, named)
+        return named[name]
+
+    def _outcome(self, name):
+        plan = self._plan(name)
+        outcome = self.outcomes.get(plan.name)
+        if outcome is None:
+            raise FacezooError(
+                f"Got {plan.name!r}, which was not run; expected a finished run. Call run() first."
+            )
+        if outcome.run is None:
+            raise FacezooError(f"Got {plan.name!r}, which could not be run: {outcome.refused}")
+        return outcome
+
+    def _seed(self, name, seed):
+        seeds = self._outcome(name).run.seeds
+        if not 0 <= seed < len(seeds):
+            raise FacezooError(
+                f"Got seed {seed} of {name!r}, which was run with {len(seeds)}; expected 0 to "
+                f"{len(seeds) - 1}. Choose one of them."
+            )
+        return seeds[seed]
+
+
+def project_folder():
+    """Return the nearest folder, from the current one upwards, that holds results/."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / "results").is_dir()), here)
+
+
+def _summary(outcome):
+    """A row of `Study.run()`."""
+    row, recipe = outcome.row, outcome.plan.recipe
+    told = {
+        "recipe": recipe.name,
+        "changed": outcome.plan.changed,
+        "protocol": f"{recipe.dataset}/{recipe.protocol}",
+        "reported": recipe.reported or "-",
+    }
+    if row is None:
+        return {**told, "note": outcome.refused}
+    return {
+        **told,
+        "protocol": row["protocol"],
+        "accuracy": round(row["accuracy"]["mean"], 3),
+        "95 % interval": interval(row),
+        "macro F1": round(row["macro_f1"]["mean"], 3),
+        "nearest picture": round(row["nearest_neighbour"]["mean"], 3),
+        "epochs": epochs_run(row),
+        "seeds": len(row["seeds"]),
+        "note": row["note"],
+    }
