@@ -25,20 +25,19 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "lenet5": ("lenet5", {}, "the floor"),
     "mini_xception": ("mini_xception", {}, "the field's small baseline"),
     "plain": ("facezoo_small", {**SMALL, "squeeze": 0, "stochastic_depth": 0}, "residual blocks"),
-    "squeeze": ("facezoo_small", {**SMALL, "stochastic_depth": 0}, "and squeeze-and-excitation"),
-    "small": ("facezoo_small", SMALL, "and stochastic depth"),
-    "pooled": ("facezoo_small", {**SMALL, "stem": "pooled"}, "and max pooling behind the stem"),
+    "squeeze": ("facezoo_small", {**SMALL, "stochastic_depth": 0}, "squeeze-and-excitation"),
+    "small": ("facezoo_small", SMALL, "squeeze-and-excitation, stochastic depth"),
+    "pooled": (
+        "facezoo_small",
+        {**SMALL, "stem": "pooled"},
+        "the same, pooled behind the stem: facezoo_small",
+    ),
     "separable": (
         "facezoo_small",
         {**SMALL, "filters": [64, 128, 192, 320], "separable": True},
-        "depthwise-separable and twice as wide",
+        "depthwise-separable, twice as wide, strided stem",
     ),
-    "narrow-fine": (
-        "facezoo_small",
-        {**SMALL, "filters": [16, 32, 64, 128], "stem": "full"},
-        "narrower, at the full 48x48",
-    ),
-    "base": ("facezoo_base", {"stem": "pooled"}, "pooled, wider and deeper"),
+    "base": ("facezoo_base", {"stem": "pooled"}, "wider, deeper, more dropout: facezoo_base"),
 }
 
 

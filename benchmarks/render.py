@@ -201,7 +201,9 @@ def candidates(results):
         "",
         f"Short trainings: {budget['epochs']} epochs of the same {budget['pictures']:,} pictures "
         "of `fer2013/public`, one seed, judged on the validation pictures; PublicTest was not "
-        f"opened. Milliseconds in batches of 64. {made_by(results, 'candidates')}",
+        "opened. Neighbours in this table may change places with another seed, and what is larger "
+        "or more strongly regularised needs longer to show its worth. Milliseconds in batches of "
+        f"64. {made_by(results, 'candidates')}",
         "",
     ]
     return "\n".join(lines)
