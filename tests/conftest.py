@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import shutil
+import signal
 import zipfile
 
 import numpy as np
@@ -35,6 +36,11 @@ def official():
         return path
 
     return find
+
+
+def heed_ctrl_c():
+    """Let a child process see Ctrl-C: one of a shell's background job inherits not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def picture_bytes(pixels, form="PPM", **options):

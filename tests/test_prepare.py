@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from conftest import cmu_photos, write_zip
+from conftest import cmu_photos, heed_ctrl_c, write_zip
 from facezoo.datasets import load_dataset, store
 from facezoo.datasets.prepare import prepare
 from facezoo.datasets.store import PreparedSet, writing
@@ -110,8 +110,9 @@ def test_ctrl_c_at_the_terminal_reaches_the_decoding_processes_too(home):
         "prepare._joined = lambda *chunk: (print('decoding', flush=True), joined(*chunk))[1]\n"
         "sys.argv = ['facezoo', 'prepare', 'synthetic', '--people', '300']; main()"
     )
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, **pipes)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    options |= {"start_new_session": True, "preexec_fn": heed_ctrl_c}
+    process = subprocess.Popen([sys.executable, "-c", script], **options)
     assert process.stdout.readline() == "decoding\n"
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate()
