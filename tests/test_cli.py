@@ -132,6 +132,7 @@ def test_ctrl_c_in_train_says_how_to_go_on(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     for line in process.stderr:
         if line.startswith("epoch 2/"):

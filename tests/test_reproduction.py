@@ -218,9 +218,15 @@ def test_other_data_are_tested_on_and_what_was_missing_is_looked_for_again(
     page = (tmp_path / "docs" / "results.md").read_text()
     assert "| `pooling-base-max` | folder:mine | " in page
     asked = []
-    monkeypatch.setattr(running, "_elsewhere", lambda seeds, name, root: asked.append(name) or {})
+
+    def again(seeds, name, root):
+        asked.append(name)
+        return {"refused": "still not there"}
+
+    monkeypatch.setattr(running, "_elsewhere", again)
     reproduce("pooling", resume=True, **places)
     assert asked == list(elsewhere)
+    assert "still not there" in (tmp_path / "docs" / "results.md").read_text()
 
 
 def test_a_plan_that_another_process_runs_is_passed_over(two_plans, places):
