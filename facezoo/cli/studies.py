@@ -62,9 +62,8 @@ def _row(outcome, as_json):
     if as_json:
         return {**row, "run": str(outcome.run.path)}
     return {
-        "plan": row["plan"],
-        "reported": row["reported"] or "-",
-        "test accuracy": f"{row['accuracy']['mean']:.4f}",
-        "seeds": len(row["seeds"]),
+        "recipe": row["recipe"]["name"],
+        "protocol": row["protocol"] + (f", {row['changed']}" if row["changed"] else ""),
+        "accuracy": f"{row['accuracy']['mean']:.4f}",
         "epochs": epochs_run(row),
     }
