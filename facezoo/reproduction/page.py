@@ -30,6 +30,7 @@ PAIRS = (  # (one, other, what their difference tells)
     ("expw-plus", "expw-cnn", "improved recipe against the study's"),
     ("ippm-plus", "ippm-resnet50-ippm", "improved recipe against the study's"),
 )
+COLLAPSED = 0.9  # share of one answer from which a row says so
 COLUMNS = (
     "recipe",
     "protocol",
@@ -101,14 +102,12 @@ def _line(row):
     epochs = epochs_run(row)
     if row["epochs_allowed"] < row["epochs_asked"]:
         epochs = f"**{epochs}**"
-    if any(row["collapsed_at_epoch"]):
-        epochs += "; one answer for nearly everything"
     seconds = row["seconds_per_epoch"]
     return (
         _label(row["recipe"]["name"], row["changed"]),
         row["protocol"],
         row["reported"] or "-",
-        f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}",
+        f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}{_collapse(row)}",
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
         f"{row['nearest_neighbour']['mean']:.3f}",
@@ -131,6 +130,17 @@ def _of_the_one(row):
     name = row["recipe"]["target"].removeprefix("is:")
     figures = row["per_class"][name]
     return f"; {name}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
+
+
+def _collapse(row):
+    """Tell a model that answers one class for nearly everything, or ""."""
+    counts = np.array(row["confusion_matrix"])
+    answered = int(counts.sum(axis=0).argmax())
+    share = counts[:, answered].sum() / counts.sum()
+    labelled = counts[answered].sum() / counts.sum()
+    if share < COLLAPSED or labelled > share / 2:
+        return ""
+    return f"; answers {list(row['per_class'])[answered]} for {share:.0%}"
 
 
 def _missing(plan):
