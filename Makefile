@@ -5,6 +5,9 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN = $(VENV)/bin
 NOTEBOOKS = overview cmu ippm expw pooling facex
+# JAX compiles for every test anew, mostly the same programs: keep them
+JAX = KERAS_BACKEND=jax JAX_COMPILATION_CACHE_DIR=$(abspath $(BACKENDS))/compiled \
+  JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-backends notebooks lint check-all clean
@@ -26,13 +29,13 @@ notebooks: $(VENV)/installed
 
 # The networks on JAX and on PyTorch, without TensorFlow; the small ones put through everything.
 test-backends: $(BACKENDS)/installed
-	KERAS_BACKEND=jax $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
+	$(JAX) $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
 
 # Every test, the slow ones too, on TensorFlow and again without it on JAX and on PyTorch.
 check-all: lint $(VENV)/installed $(BACKENDS)/installed
 	$(BIN)/python $(PYTEST) -m ''
-	KERAS_BACKEND=jax $(BACKENDS)/bin/python $(PYTEST) -m ''
+	$(JAX) $(BACKENDS)/bin/python $(PYTEST) -m ''
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) -m ''
 
 $(VENV)/installed: requirements.txt setup.cfg
