@@ -26,18 +26,22 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "mini_xception": ("mini_xception", {}, "the field's small baseline"),
     "plain": ("facezoo_small", {**SMALL, "squeeze": 0, "stochastic_depth": 0}, "residual blocks"),
     "squeeze": ("facezoo_small", {**SMALL, "stochastic_depth": 0}, "squeeze-and-excitation"),
-    "small": ("facezoo_small", SMALL, "squeeze-and-excitation, stochastic depth"),
+    "small": ("facezoo_small", SMALL, "squeezed, stochastic depth"),
     "pooled": (
         "facezoo_small",
         {**SMALL, "stem": "pooled"},
-        "the same, pooled behind the stem: facezoo_small",
+        "squeezed, stochastic depth, pooled stem: facezoo_small",
     ),
     "separable": (
         "facezoo_small",
         {**SMALL, "filters": [64, 128, 192, 320], "separable": True},
         "depthwise-separable, twice as wide, strided stem",
     ),
-    "base": ("facezoo_base", {"stem": "pooled"}, "wider, deeper, more dropout: facezoo_base"),
+    "base": (
+        "facezoo_base",
+        {"stem": "pooled"},
+        "facezoo_small wider, deeper, more dropout: facezoo_base",
+    ),
 }
 
 

@@ -11,6 +11,7 @@ from facezoo.version import __version__
 _HOME = {
     "Augmentation": "augment",
     "ArchiveError": "errors",
+    "CollapseWarning": "errors",
     "DatasetNotFound": "errors",
     "FaceDataset": "datasets",
     "FacezooError": "errors",

@@ -239,7 +239,8 @@ def write_summary(run):
     pooled = {part: pool([Report.from_dict(m[part]) for m in metrics]) for part in parts}
     shown = pooled[parts[-1]]  # the test pictures, where they were opened
     first = metrics[0]
-    title = f"{first['recipe']} on {first['protocol']}, {len(metrics)} seeds: mean and range"
+    many = f"{len(metrics)} seeds: mean and range" if len(metrics) > 1 else "1 seed"
+    title = f"{first['recipe']} on {first['protocol']}, {many}"
     run.write_figure("confusion_matrix.png", plots.confusion_matrix(shown, title=title))
     text = shown.to_markdown(title=title)
     if first["note"]:

@@ -51,12 +51,16 @@ class PooledReport:
         """Return the report as Markdown: headline and a table of the classes."""
         low, high = self.accuracy["range"]
         std = self.accuracy["std"]
-        spread = "" if std is None else f" ± {std:.1%}"
+        told = (
+            ""
+            if std is None
+            else (f" ± {std:.1%} (mean and standard deviation; {low:.1%} to {high:.1%})")
+        )
         rows = [(name, *map(c.get, MEASURES)) for name, c in self.per_class.items()]
         paragraphs = (
             f"# {title}",
-            f"**Accuracy {self.accuracy['mean']:.1%}**{spread} (mean and standard deviation; "
-            f"{low:.1%} to {high:.1%}), macro F1 {self.macro_f1['mean']:.1%}.",
+            f"**Accuracy {self.accuracy['mean']:.1%}**{told}, macro F1 "
+            f"{self.macro_f1['mean']:.1%}.",
             "## Classes, all seeds pooled",
             markdown_table(("class", "precision", "recall", "F1", "pictures"), rows),
         )

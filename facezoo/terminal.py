@@ -120,7 +120,7 @@ def model_row(described):
         height, width, channels = described["input_shape"]
         return {**row, "default input": f"{width}x{height}x{channels}"}
     for batch, taken in described["milliseconds"].items():
-        row[f"ms of {batch}"] = f"{taken:>8.3g}"
+        row["ms alone" if batch == 1 else f"ms in {batch}"] = f"{taken:>8.3g}"
     return {**row, "MB": f"{described['file_bytes'] / 1e6:>5.1f}"}
 
 

@@ -91,7 +91,7 @@ def test_fewer_epochs_shorten_the_schedule_and_are_remembered():
 
 
 def test_unknown_studies_and_profiles():
-    with pytest.raises(RecipeError, match="whose task drawn faces have"):
+    with pytest.raises(RecipeError, match="drawn faces do not have its task"):
         reproduce("cmu-lenet5-identity", profile="quick")
     with pytest.raises(UnknownName, match="Did you mean 'pooling'"):
         reproduce("poolin")
@@ -195,7 +195,7 @@ def test_a_shorter_run_does_not_replace_a_longer_one(two_plans, places, tmp_path
     reproduce("pooling-base-average", **places)
     stored = (tmp_path / "results" / "pooling.json").read_text()
     (outcome,) = reproduce("pooling-base-average", epochs=1, **places)
-    assert "Got 1 epochs where results of 2 are stored" in outcome.refused
+    assert "Got a run of 1 epochs where one of 2 is stored" in outcome.refused
     assert (tmp_path / "results" / "pooling.json").read_text() == stored
 
 

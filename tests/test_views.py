@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from builders import spots
+from builders import SPOTS, spots, spotted
 
 from conftest import picture_bytes
 from facezoo import cli, views
+from facezoo.datasets import Split
 from facezoo.datasets.drawing import draw_dataset
 from facezoo.errors import LabelSetMismatch, PictureError
 from facezoo.recipes import get_recipe
@@ -150,3 +151,12 @@ def test_what_cannot_be_explained_is_one_line(run, facezoo_explain, tmp_path, ar
     (line,) = err
     assert said in line
     assert {p.name for p in work.iterdir()} == {"good.jpg", "bad.jpg"}
+
+
+def test_class_maps_lie_over_the_mean_of_all_faces():
+    images = np.stack([spotted()] * 3 + [spotted()[::-1, ::-1]] * 3)
+    split = Split(images, np.zeros(6, np.int64), None, SPOTS, "test")
+    figure = views.class_maps(spots(), split, count=2)
+    assert [axes.get_title() for axes in figure.axes] == ["mean face", "bright"]  # none is dark
+    mean = shown(figure)[0].astype(int)
+    assert abs(mean - mean[::-1, ::-1]).max() <= 1

@@ -12,7 +12,8 @@ from facezoo.terminal import epoch_bar, err, print_rows, progress, starting_kera
 @command
 def reproduce(
     study: Annotated[
-        str | None, typer.Argument(help="cmu, ippm, expw, pooling, facex, or one recipe.")
+        str | None,
+        typer.Argument(help="cmu, ippm, expw, pooling, facex, or one recipe; all without it."),
     ] = None,
     profile: Annotated[str, typer.Option(help="full, or quick: drawn faces, seconds.")] = "full",
     epochs: Annotated[
@@ -50,13 +51,14 @@ def reproduce(
         page = places_of(profile, out=folder)[1] / "docs" / "results.md"
         err.print(f"The whole table: {page}", soft_wrap=True)
     refused = [outcome for outcome in outcomes if outcome.row is None]
-    for outcome in refused:
-        err.print(f"Passed over {outcome.plan.name}: {outcome.refused}", soft_wrap=True)
+    for reason in dict.fromkeys(outcome.refused for outcome in refused):
+        names = ", ".join(outcome.plan.name for outcome in refused if outcome.refused == reason)
+        err.print(f"Passed over {names}: {reason}", soft_wrap=True)
     return int(bool(refused))
 
 
 def _row(outcome, as_json):
-    from facezoo.reproduction.page import epochs_run
+    from facezoo.reproduction.page import collapse, epochs_run
 
     row = outcome.row
     if as_json:
@@ -64,6 +66,6 @@ def _row(outcome, as_json):
     return {
         "recipe": row["recipe"]["name"],
         "protocol": row["protocol"] + (f", {row['changed']}" if row["changed"] else ""),
-        "accuracy": f"{row['accuracy']['mean']:.4f}",
+        "accuracy": f"{row['accuracy']['mean']:.4f}{collapse(row)}",
         "epochs": epochs_run(row),
     }

@@ -138,7 +138,8 @@ def _copy_imagenet(build, own_layers, application, arguments):
         raise WeightsError(
             f"Got weights='imagenet', and Keras could not load {application}'s ({reason}); "
             "expected a connection or the file in ~/.keras/models. Connect once, copy the file "
-            "there from another machine, or pass weights=None."
+            "there from another machine, or pass weights=None (in the shell: --set "
+            "builder_args={})."
         ) from error
     theirs = [layer for layer in donor.layers if layer.weights]
     ours = [layer for layer in own_layers if layer.weights]

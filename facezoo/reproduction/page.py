@@ -19,8 +19,13 @@ on test pictures that chose nothing. **Bold epochs** are fewer than the study's:
 how far that many epochs lead, not what the study's recipe is worth. *Nearest picture* is the
 accuracy of the label of the most similar picture that is not tested: what remembering is worth.
 Several seeds: mean and standard deviation; the interval is the mean of the seeds' 95 % intervals
-over test pictures. `-plus` recipes are ours: the study's network, pictures and batch, and no more
-epochs than it allowed.
+over test pictures. `all-sizes` has twice the pictures, hence half the epochs. `-plus` recipes are
+ours: the study's network, pictures and batch, and no more epochs than it allowed.
+"""
+QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
+# The five studies in the quick profile
+
+A few drawn faces and two epochs: these figures show that everything runs, and nothing else.
 """
 PAIRS = (  # (one, other, what their difference tells)
     ("pooling-base-max", "pooling-base-average", "max against average pooling"),
@@ -64,7 +69,7 @@ def results_page(folder="results", profile="full"):
         ResultsError: a stored file is damaged or of another version.
     """
     stored = {study: read_results(study, folder) for study in STUDIES}
-    parts = [HEAD]
+    parts = [QUICK if profile == "quick" else HEAD]
     for study, title in STUDIES.items():
         parts.append(f"## {title}\n\n{study_table(stored[study], plans(study, profile))}")
     every = [row for rows in stored.values() for row in rows]
@@ -107,7 +112,7 @@ def _line(row):
         _label(row["recipe"]["name"], row["changed"]),
         row["protocol"],
         row["reported"] or "-",
-        f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}{_collapse(row)}",
+        f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}{collapse(row)}",
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
         f"{row['nearest_neighbour']['mean']:.3f}",
@@ -132,8 +137,8 @@ def _of_the_one(row):
     return f"; {name}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
 
 
-def _collapse(row):
-    """Tell a model that answers one class for nearly everything, or ""."""
+def collapse(row):
+    """Return what is said of a model that answers one class for nearly everything, or ""."""
     counts = np.array(row["confusion_matrix"])
     answered = int(counts.sum(axis=0).argmax())
     share = counts[:, answered].sum() / counts.sum()

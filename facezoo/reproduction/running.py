@@ -137,8 +137,9 @@ def _outcome(plan, runs, resume, stored, options):
     if stored is not None and stored["epochs_allowed"] > plan.recipe.epochs:
         return Outcome(
             plan,
-            refused=f"Got {plan.recipe.epochs} epochs where results of {stored['epochs_allowed']} "
-            "are stored; expected as many or more. Pass --out with another folder.",
+            refused=f"Got a run of {plan.recipe.epochs} epochs where one of "
+            f"{stored['epochs_allowed']} is stored; expected no shorter one. Pass --out with "
+            "another folder.",
         )
     try:
         with locked(runs / f".{plan.name}.lock", wait=False):

@@ -96,8 +96,8 @@ def plans(study, profile="full", epochs=None):
             quick.setdefault(plan.name, plan)
         if found and not quick:
             raise RecipeError(
-                f"Got {study!r} with profile 'quick'; expected a recipe whose task drawn faces "
-                "have: expression, pose or eyes. Run it with profile full."
+                f"Got {study!r} with profile 'quick', and drawn faces do not have its task; "
+                "expected expression, pose or eyes. Run it with profile full."
             )
         found = list(quick.values())
     return [plan.within(epochs) for plan in found]

@@ -9,7 +9,7 @@ from facezoo.errors import DatasetNotFound, FacezooError, unknown
 from facezoo.evaluation import load_run, own_data
 from facezoo.recipes import load_data
 from facezoo.report import Report
-from facezoo.reproduction.page import epochs_run, interval, paired_difference
+from facezoo.reproduction.page import collapse, epochs_run, interval, paired_difference
 from facezoo.reproduction.results import read_results
 from facezoo.reproduction.running import places_of, run_plans
 from facezoo.reproduction.studies import STUDIES, plans
@@ -163,8 +163,8 @@ class Study:
         seeds = self._outcome(name).run.seeds
         if not 0 <= seed < len(seeds):
             raise FacezooError(
-                f"Got seed {seed} of {name!r}, which was run with {len(seeds)}; expected 0 to "
-                f"{len(seeds) - 1}. Choose one of them."
+                f"Got seed {seed} of {self._plan(name).name!r}, which was run with {len(seeds)}; "
+                "expected a number below that, 0 for the first. Choose one."
             )
         return seeds[seed]
 
@@ -195,5 +195,5 @@ def _summary(outcome):
         "nearest picture": round(row["nearest_neighbour"]["mean"], 3),
         "epochs": epochs_run(row),
         "seeds": len(row["seeds"]),
-        "note": row["note"],
+        "note": "; ".join(filter(None, [row["note"], collapse(row).removeprefix("; ")])),
     }
