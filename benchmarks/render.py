@@ -9,8 +9,9 @@ import json
 from pages import ROOT, made_by
 from render_data import data_page
 
-SEEDS = 5
-TASKS = ("expression", "pose", "eyes", "identity", "mitchell")
+from facezoo.recipes import get_recipe
+from facezoo.reproduction.studies import CMU_SEEDS, CMU_TASKS, cmu_protocols
+
 CHANCE = {
     "expression": "1 of 4",
     "pose": "1 of 4",
@@ -18,13 +19,6 @@ CHANCE = {
     "identity": "1 of 20",
     "mitchell": "30 of 624",
 }
-REPORTED = {"expression": "accuracy ~0.85", "mitchell": "precision ~0.90"}  # by study A
-
-
-def protocols(task):
-    """People cannot be left out where people are to be named: a pose is, instead."""
-    left_out = "leave-pose-out" if task in ("identity", "mitchell") else "leave-people-out"
-    return ("random80", left_out, "all-sizes")
 
 
 def cmu(results):
@@ -40,15 +34,16 @@ def cmu(results):
         "| task (share) | `random80` | people or a pose out | `all-sizes` (leaks) | reported |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for task in TASKS:
-        found = [rows.get((task, protocol)) for protocol in protocols(task)]
+    for task in CMU_TASKS:
+        found = [rows.get((task, protocol)) for protocol in cmu_protocols(task)]
         shown = " | ".join(cmu_cell(row) if row else "not run yet" for row in found)
-        lines.append(f"| {task} ({CHANCE[task]}) | {shown} | {REPORTED.get(task, '-')} |")
+        reported = get_recipe(f"cmu-lenet5-{task}").reported or "-"
+        lines.append(f"| {task} ({CHANCE[task]}) | {shown} | {reported} |")
     made = max((row["environment"] for row in results["rows"]), key=lambda made: made["date"])
     lines += [
         "",
-        f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {SEEDS} seeds, and in "
-        "brackets that of the label of the nearest picture among those not tested, compared at "
+        f"Mean accuracy of LeNet-5 and its spread (standard deviation) over {CMU_SEEDS} seeds, and "
+        "in brackets that of the label of the nearest picture among those not tested, compared at "
         f"half size.{_memorised(rows)}{_mitchell(rows)} Pictures 64x60; identity and `mitchell` "
         "leave a pose out, the others four people. Made by `facezoo reproduce cmu`, "
         f"{made['date'][:10]}, {made['processor']}, Keras {made['keras']} on {made['backend']}.",

@@ -9,10 +9,9 @@ in two parts, a tenth selects the epoch, and the test part is opened once.
 Command: facezoo train expw-cnn
 """
 
-import dataclasses
-
 from facezoo.augment import Augmentation
-from facezoo.recipes.base import Recipe, Schedule
+from facezoo.recipes.base import Recipe
+from facezoo.recipes.plus import plus
 
 CNN = Recipe(
     name="expw-cnn",
@@ -33,21 +32,15 @@ RECIPES = {
     for recipe in (
         CNN,
         # The same network, pictures, batch and epochs.
-        dataclasses.replace(
+        plus(
             CNN,
-            name="expw-plus",
-            summary="Improved: occlusion, brightness, moved pictures, AdamW, cosine, EMA",
+            "Improved: occlusion, brightness, moved pictures, AdamW, cosine, EMA",
             augmentation=Augmentation(
                 flip=True, rotate=10, zoom=0.1, shift=0.08, brightness=0.2, erase=0.15
             ),
-            label_smoothing=0.1,
-            optimizer="adamw",
             optimizer_args={"weight_decay": 0.02},
-            schedule=Schedule(kind="cosine", warmup_epochs=2),
             ema=0.99,
             class_weight="balanced",
-            monitor="val_accuracy",
-            reported="",
         ),
     )
 }

@@ -17,7 +17,8 @@ fer2013, and the order of the four networks is then the thing to compare.
 import dataclasses
 
 from facezoo.augment import Augmentation
-from facezoo.recipes.base import Recipe, Schedule
+from facezoo.recipes.base import Recipe
+from facezoo.recipes.plus import plus
 
 VGG19 = Recipe(
     name="ippm-vgg19",
@@ -61,20 +62,13 @@ RECIPES = {
         _network("ippm-resnet50", "resnet50", "ResNet50", "accuracy 0.4729 on AffectNet"),
         RESNET50_IPPM,
         # The same network, pictures and batch; all of the 50 epochs that the study allowed.
-        dataclasses.replace(
+        plus(
             RESNET50_IPPM,
-            name="ippm-plus",
-            summary="Improved: ResNet50 with the module, AdamW, cosine, EMA, balanced classes",
+            "Improved: ResNet50 with the module, AdamW, cosine, EMA, balanced classes",
             augmentation=Augmentation(flip=True, rotate=12, shear=5, zoom=0.12, shift=0.08),
-            label_smoothing=0.1,
             class_weight="balanced",
-            optimizer="adamw",
-            optimizer_args={"weight_decay": 0.05},
-            schedule=Schedule(kind="cosine", warmup_epochs=2),
             ema=0.999,
             patience=None,
-            monitor="val_accuracy",
-            reported="",
         ),
     )
 }

@@ -14,6 +14,7 @@ import dataclasses
 
 from facezoo.augment import Augmentation
 from facezoo.recipes.base import Recipe, Schedule
+from facezoo.recipes.plus import plus
 
 BASE = Recipe(
     name="pooling-base-max",
@@ -58,21 +59,14 @@ RECIPES = {
             reported="accuracy 0.437 and 0.538",
         ),
         STRONGEST,
-        # The same network, pictures, batch and epochs; another optimizer, a rate that falls,
-        # moved and mirrored pictures, softer labels, averaged weights.
-        dataclasses.replace(
+        # The same network, pictures, batch and epochs; moved and mirrored pictures, EMA.
+        plus(
             STRONGEST,
-            name="pooling-plus",
-            summary="Improved: the strongest network with AdamW, cosine, augmentation, EMA",
+            "Improved: the strongest network with AdamW, cosine, augmentation, EMA",
             augmentation=Augmentation(flip=True, rotate=10, zoom=0.1, shift=0.08),
-            label_smoothing=0.1,
-            optimizer="adamw",
-            optimizer_args={"weight_decay": 0.05},
             learning_rate=0.0005,
             schedule=Schedule(kind="cosine", warmup_epochs=1),
             ema=0.999,
-            monitor="val_accuracy",
-            reported="",
         ),
     )
 }
