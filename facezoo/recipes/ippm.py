@@ -61,7 +61,7 @@ RECIPES = {
         ),
         _network("ippm-resnet50", "resnet50", "ResNet50", "accuracy 0.4729 on AffectNet"),
         RESNET50_IPPM,
-        # The same network, pictures and batch; all of the 50 epochs that the study allowed.
+        # The same network and pictures; all of the 50 epochs that the study allowed.
         plus(
             RESNET50_IPPM,
             "Improved: ResNet50 with the module, AdamW, cosine, EMA, balanced classes",

@@ -6,7 +6,7 @@ from facezoo.recipes.base import Schedule
 
 
 def plus(recipe, summary, **changes):
-    """Return `<study>-plus`: a study's recipe with a falling rate, AdamW and softer labels.
+    """Return `<study>-plus`: a study's recipe, falling rate, AdamW, softer labels, mixed precision.
 
     Args:
         recipe: the study's `Recipe`.
@@ -17,6 +17,7 @@ def plus(recipe, summary, **changes):
         "label_smoothing": 0.1,
         "optimizer": "adamw",
         "optimizer_args": {"weight_decay": 0.05},
+        "precision": "mixed_bfloat16",
         "schedule": Schedule(kind="cosine", warmup_epochs=2),
         "monitor": "val_accuracy",
         "reported": "",
