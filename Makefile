@@ -32,11 +32,14 @@ test-backends: $(BACKENDS)/installed
 	$(JAX) $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
 
-# Every test, the slow ones too, on TensorFlow and again without it on JAX and on PyTorch.
+# Every test, the slow ones too, on TensorFlow and again without it on JAX and on PyTorch;
+# one that fails does not keep the others from being tried.
 check-all: lint $(VENV)/installed $(BACKENDS)/installed
-	$(BIN)/python $(PYTEST) -m ''
-	$(JAX) $(BACKENDS)/bin/python $(PYTEST) -m ''
-	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) -m ''
+	failed=0; \
+	$(BIN)/python $(PYTEST) -m '' || failed=1; \
+	$(JAX) $(BACKENDS)/bin/python $(PYTEST) -m '' || failed=1; \
+	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) -m '' || failed=1; \
+	exit $$failed
 
 $(VENV)/installed: requirements.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -176,7 +177,7 @@ def test_missing_data_are_passed_over_with_a_reason(monkeypatch, places, tmp_pat
 
 
 def test_a_plan_that_diverges_does_not_end_the_others(monkeypatch, places):
-    wild = Plan(AVERAGE.override({"learning_rate": 1e30, "optimizer": "sgd"}))
+    wild = Plan(AVERAGE.override({"optimizer": "sgd", "optimizer_args": {"weight_decay": 1e30}}))
     monkeypatch.setattr(studies, "every_plan", lambda: [wild, Plan(MAX)])
     diverged, done = reproduce("pooling", **places)
     assert diverged.row is None and "expected a finite number" in diverged.refused
@@ -311,6 +312,22 @@ def test_a_study_takes_up_the_epochs_that_were_stored(two_plans, places, tmp_pat
     assert [plan.recipe.epochs for plan in study.plans] == [1, 1]
     table = study.run()
     assert list(table["epochs"]) == ["1", "1 of 2"]
+
+
+def test_a_study_shows_what_is_stored_and_trains_only_the_model_that_is_asked_for(
+    two_plans, tmp_path
+):
+    first = Study("pooling", "full", folder=tmp_path)
+    table = first.run()
+    shutil.rmtree(tmp_path / "runs")
+    study = Study("pooling", "full", folder=tmp_path)
+    assert study.run().equals(table)
+    report, history = study.report("pooling-base-max"), study.history("pooling-base-average")
+    assert report.accuracy == first.outcomes[Plan(MAX).name].row["shown"]["report"]["accuracy"]
+    assert list(history["epoch"]) == [1, 2]
+    assert not list(tmp_path.rglob("model.keras"))
+    study.model("pooling-base-average")
+    assert len(list(tmp_path.rglob("model.keras"))) == 1
 
 
 def test_a_study_without_its_data_goes_on_with_drawn_faces(tmp_path, monkeypatch):

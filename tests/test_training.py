@@ -184,7 +184,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
 
 
 def test_a_diverging_loss_stops_and_names_the_epoch(tmp_path):
-    recipe = THREE.override({"optimizer": "sgd", "learning_rate": 1e30, "augmentation": None})
+    recipe = THREE.override({"optimizer": "sgd", "optimizer_args": {"weight_decay": 1e30}})
     with pytest.raises(TrainingDiverged, match="in epoch [12].*learning_rate"):
         train(recipe, runs=tmp_path)
 

@@ -6,7 +6,7 @@ from facezoo.recipes.base import Schedule
 
 
 def plus(recipe, summary, **changes):
-    """Return `<study>-plus`: a study's recipe, falling rate, AdamW, softer labels, mixed precision.
+    """Return `<study>-plus`: a study's recipe with a falling rate, AdamW, softer labels, bfloat16.
 
     Args:
         recipe: the study's `Recipe`.

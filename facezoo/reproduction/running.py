@@ -143,7 +143,7 @@ def _outcome(plan, runs, resume, stored, options):
         )
     try:
         with locked(runs / f".{plan.name}.lock", wait=False):
-            run = _found(plan, runs) if resume else None
+            run = find_run(plan, runs) if resume else None
             if run is None:
                 run = train(plan.recipe, runs=runs, seeds=plan.seeds, **options)
             elif not (run.path / "metrics.json").exists():
@@ -163,7 +163,7 @@ def _whole(row, run):
     return row["run"] == run.path.name and not refused
 
 
-def _found(plan, runs):
+def find_run(plan, runs):
     """Return the newest run of a plan's recipe and seeds, or None."""
     wanted = _trained(plan.recipe)
     seeds = [plan.recipe.seed + n for n in range(plan.seeds)]
@@ -221,6 +221,7 @@ def _row(plan, run, root):
         "test_parts": parts,
         "right": [_right(seed, one.test) for seed, one in zip(seeds, data, strict=True)],
         "elsewhere": {name: _elsewhere(seeds, name, root) for name in plan.elsewhere},
+        "shown": {"report": each[0]["test"], "history": seeds[0].history.to_dict("list")},
         "seconds_per_epoch": float(np.median([m["seconds_per_epoch"] for m in each])),
         "environment": seeds[-1].read_json("environment.json"),
     }

@@ -11,7 +11,7 @@ from facezoo.recipes import load_data
 from facezoo.report import Report
 from facezoo.reproduction.page import collapse, epochs_run, interval, paired_difference
 from facezoo.reproduction.results import read_results
-from facezoo.reproduction.running import places_of, run_plans
+from facezoo.reproduction.running import Outcome, find_run, places_of, run_plans
 from facezoo.reproduction.studies import STUDIES, plans
 
 PROFILE = "FACEZOO_PROFILE"  # environment variable: quick or full
@@ -20,9 +20,10 @@ PROFILE = "FACEZOO_PROFILE"  # environment variable: quick or full
 class Study:
     """A study's plans, their data and, once run, their reports and models.
 
-    The quick profile trains on a few drawn faces in seconds; the full one takes up finished
-    runs of the study, or trains. Where the study's data are not prepared, the quick profile
-    takes their place and `repr` says so.
+    The quick profile trains on a few drawn faces in seconds. The full one shows what lies in
+    results/, takes up runs that lie in runs/, and trains what neither has; a model that is
+    asked for is trained where only its figures were kept. Where the study's data are not
+    prepared, the quick profile takes their place and `repr` says so.
 
     A plan is asked for by the name of its recipe (then the first one of it) or by its own.
 
@@ -65,7 +66,7 @@ class Study:
         """The study's plans; those of the full profile as long as their stored rows say."""
         if self.profile == "quick":
             return plans(self.name, "quick")
-        stored = {row["plan"]: row for row in read_results(self.name, self.out / "results")}
+        stored = self._stored()
         return [
             plan.within(stored[plan.name]["epochs_allowed"]) if plan.name in stored else plan
             for plan in plans(self.name)
@@ -80,28 +81,34 @@ class Study:
         Returns:
             DataFrame, a row a plan; "note" says why one could not be run.
         """
-        options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
-        for outcome in run_plans(self.plans, self.profile, True, **options):
-            self.outcomes[outcome.plan.name] = outcome
+        stored = {} if self.profile == "quick" else self._stored()
+        for plan in self.plans:
+            if plan.name in stored and find_run(plan, self.runs) is None:
+                self.outcomes[plan.name] = Outcome(plan, row=stored[plan.name])
+            else:
+                self._train(plan, callbacks)
         return pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
 
     def data(self, plan=None, seed=0):
-        """Return the `FaceDataset` of a plan, once run that of a seed; None for the first."""
+        """Return the `FaceDataset` of a plan's seed by number; None for the first plan."""
+        recipe = self._plan(plan).recipe
         outcome = self.outcomes.get(self._plan(plan).name)
         if outcome is None or outcome.run is None:
-            return load_data(self._plan(plan).recipe, self.root)
+            return load_data(recipe.override({"seed": recipe.seed + seed}), self.root)
         return own_data(self._seed(plan, seed), self.root)
 
     def report(self, plan=None, seed=0):
         """Return the `Report` of a plan's test pictures, of its seed by number."""
-        return Report.from_dict(self._seed(plan, seed).metrics["test"])
+        kept = self._kept(plan, seed)
+        return Report.from_dict(kept["report"] if kept else self._seed(plan, seed).metrics["test"])
 
     def history(self, plan=None, seed=0):
         """Return the DataFrame of a training, a row an epoch."""
-        return self._seed(plan, seed).history
+        kept = self._kept(plan, seed)
+        return pd.DataFrame(kept["history"]) if kept else self._seed(plan, seed).history
 
     def model(self, plan=None, seed=0):
-        """Return the trained Keras model."""
+        """Return the trained Keras model; train it where its run is not at hand."""
         return load_run(self._seed(plan, seed))
 
     def difference(self, one, other):
@@ -138,6 +145,16 @@ class Study:
             for name, found in row["elsewhere"].items()
         )
 
+    def _stored(self):
+        return {row["plan"]: row for row in read_results(self.name, self.out / "results")}
+
+    def _train(self, plan, callbacks=()):
+        """Take up a plan's run, or train it; keep and return its outcome."""
+        options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
+        (outcome,) = run_plans([plan], self.profile, True, **options)
+        self.outcomes[plan.name] = outcome
+        return outcome
+
     def _plan(self, name):
         known = self.plans
         if name is None:
@@ -155,18 +172,28 @@ class Study:
             raise FacezooError(
                 f"Got {plan.name!r}, which was not run; expected a finished run. Call run() first."
             )
-        if outcome.run is None:
+        if outcome.row is None:
             raise FacezooError(f"Got {plan.name!r}, which could not be run: {outcome.refused}")
         return outcome
 
+    def _kept(self, name, seed):
+        """What a stored row shows of its first seed, for a plan whose run is not at hand."""
+        outcome = self._outcome(name)
+        return outcome.row.get("shown") if outcome.run is None and seed == 0 else None
+
     def _seed(self, name, seed):
-        seeds = self._outcome(name).run.seeds
-        if not 0 <= seed < len(seeds):
+        outcome = self._outcome(name)
+        count = len(outcome.row["seeds"])
+        if not 0 <= seed < count:
             raise FacezooError(
-                f"Got seed {seed} of {self._plan(name).name!r}, which was run with {len(seeds)}; "
-                "expected a number below that, 0 for the first. Choose one."
+                f"Got seed {seed} of {outcome.plan.name!r}, which was run with {count}; expected a "
+                "number below that, 0 for the first. Choose one."
             )
-        return seeds[seed]
+        if outcome.run is None:
+            outcome = self._train(outcome.plan)
+        if outcome.run is None:
+            raise FacezooError(f"Got {name!r}, which could not be trained: {outcome.refused}")
+        return outcome.run.seeds[seed]
 
 
 def project_folder():
