@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import json
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,8 @@ def results_page(folder="results", profile="full"):
     parts = [QUICK if profile == "quick" else HEAD]
     for study, title in STUDIES.items():
         parts.append(f"## {title}\n\n{study_table(stored[study], plans(study, profile))}")
+        if study == "cmu" and (transfer := _transfer(Path(folder) / "transfer.json")):
+            parts.append(transfer)
     every = [row for rows in stored.values() for row in rows]
     if differences := _differences(every):
         parts.append(f"## Differences\n\n{differences}")
@@ -164,6 +167,23 @@ def trained_on(environment):
     devices = [device for device in environment["devices"] if not device.startswith("cpu")]
     hardware = ", ".join(devices) or environment["processor"]
     return f"{hardware}, {environment['backend']}, {environment['date'][:10]}"
+
+
+def _transfer(path):
+    """Return what benchmarks/transfer.py found out, or "" before it was run."""
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text("utf-8"))
+    accuracy, classes = found["accuracy"], found["per_class"]
+    recalls = ", ".join(f"{name} {figures['recall']:.2f}" for name, figures in classes.items())
+    return (
+        f"Expressions by what FER2013 teaches: **{accuracy['mean']:.3f} ± {accuracy['std']:.3f}** "
+        f"({found['seeds']} seeds; 95 % interval {interval(found)}; chance 0.25) on people left "
+        f"out. A network of FER2013 (`{found['network']}`, {found['network_epochs']} epochs, "
+        f"accuracy {found['network_accuracy']:.3f} there) that has seen no CMU photograph: heads "
+        f"cut out, its last features, logistic regression. Recall: {recalls}. Made by `python "
+        f"benchmarks/transfer.py`, {trained_on(found['environment'])}."
+    )
 
 
 def _differences(rows):
