@@ -29,7 +29,10 @@ _HOME = {
     "Split": "datasets",
     "StoreError": "errors",
     "Study": "reproduction",
+    "Space": "recipes",
     "TrainingDiverged": "errors",
+    "TuningError": "errors",
+    "TuningResult": "tuning",
     "UnknownName": "errors",
     "WeightsError": "errors",
     "audit": "auditing",
@@ -51,6 +54,7 @@ _HOME = {
     "prepare": "datasets.prepare",
     "reproduce": "reproduction",
     "train": "training",
+    "tune": "tuning",
 }  # public name -> module that defines it; every build_<name> comes from models
 
 

@@ -52,6 +52,10 @@ class ResultsError(FacezooError):
     """Stored results of the studies that are damaged or of another version."""
 
 
+class TuningError(FacezooError):
+    """A search that cannot begin or go on: its storage, its study, or all of its trials failed."""
+
+
 class TrainingDiverged(FacezooError):
     """A loss that became NaN or infinite; names the epoch and the last good checkpoint."""
 

@@ -18,7 +18,7 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
     {"pipeline", "runs", "plots", "pooled", "terminal"},
     {"auditing", "callbacks", "evaluation"},
     {"training", "views"},
-    {"reproduction"},
+    {"reproduction", "tuning"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -44,7 +44,7 @@ def train(
         )
     chosen = None
     if recipe is not None:
-        chosen, changes = get_recipe(recipe), _assignments(settings or ())
+        chosen, changes = get_recipe(recipe), assignments(settings or ())
         if dataset is not None:
             chosen = chosen.on_dataset(dataset, changes.get("target"))
         chosen = chosen.override(changes)
@@ -163,7 +163,7 @@ def _train_and_tell(recipe, as_json, **options):
     return run
 
 
-def _assignments(settings):
+def assignments(settings):
     """["batch_size=16", "schedule.kind=cosine"] -> {field: value}; JSON, else text."""
     values = {}
     for setting in settings:

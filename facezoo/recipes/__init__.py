@@ -7,9 +7,11 @@ from facezoo.datasets import load_dataset
 from facezoo.errors import RecipeError, unknown
 from facezoo.recipes import cmu, expw, facex, ippm, pooling, synthetic
 from facezoo.recipes.base import Recipe, Schedule
+from facezoo.recipes.space import Range, Space
 
 FILES = (cmu, ippm, expw, pooling, facex, synthetic)
 RECIPES = {name: recipe for file in FILES for name, recipe in file.RECIPES.items()}
+SPACES = {name: space for file in FILES for name, space in getattr(file, "SPACES", {}).items()}
 
 
 def list_recipes():
@@ -39,6 +41,20 @@ def get_recipe(name):
         ) from None
 
 
+def get_space(recipe):
+    """Return the `Space` that a study searched for a recipe of its own.
+
+    Raises:
+        RecipeError: no study searched one for it.
+    """
+    if recipe.name not in SPACES:
+        raise RecipeError(
+            f"Got no space for {recipe.name!r}, for which none is built in; expected what to "
+            'search. Pass one, such as {"learning_rate": [0.001, 0.01]}; --space reads a JSON file.'
+        )
+    return SPACES[recipe.name]
+
+
 def load_data(recipe, root=None):
     """Return the `FaceDataset` of a recipe, limited as it says."""
     data = load_dataset(
@@ -51,4 +67,13 @@ def load_data(recipe, root=None):
     return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
 
 
-__all__ = ["Recipe", "Schedule", "get_recipe", "list_recipes", "load_data"]
+__all__ = [
+    "Range",
+    "Recipe",
+    "Schedule",
+    "Space",
+    "get_recipe",
+    "get_space",
+    "list_recipes",
+    "load_data",
+]

@@ -18,6 +18,7 @@ import dataclasses
 from facezoo.augment import Augmentation
 from facezoo.recipes.base import Recipe, Schedule
 from facezoo.recipes.plus import plus
+from facezoo.recipes.space import Space
 
 # Heads are roughly centred in these photographs; ranges are our choice, small enough to
 # keep every label. A mirrored face turns pose left into right, so pose is never flipped.
@@ -87,3 +88,16 @@ RECIPES = {
         ),
     )
 }
+
+# The study names these five and their values, but no number of filters: three sizes of our
+# choice, 1998's, that of the recipes above and twice as many.
+STUDY_SPACE = Space.from_dict(
+    {
+        "learning_rate": [0.001, 0.005, 0.01],
+        "batch_size": [16, 32, 64],
+        "builder_args.filters": [[6, 16], [8, 16], [16, 32]],
+        "builder_args.dropout": [0.2, 0.4],
+        "optimizer": ["sgd", "adam", "rmsprop"],
+    }
+)
+SPACES = {name: STUDY_SPACE for name in RECIPES if name.startswith("cmu-lenet5-")}

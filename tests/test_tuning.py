@@ -1,0 +1,370 @@
+"""Spaces, and searches over them: budgets, storages, several workers, a worker killed."""
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from facezoo import Space, get_recipe, train, tune
+from facezoo.errors import RecipeError, TrainingDiverged, TuningError, UnknownName
+from facezoo.recipes import SPACES, Range, get_space
+from facezoo.runs import RunFolder
+from facezoo.tuning import trial as trial_module
+from facezoo.tuning.storage import masked
+
+pytestmark = pytest.mark.usefixtures("few_faces")
+
+TINY = get_recipe("synthetic-lenet5-expression").smoke()
+SMALL = {"batch_size": [4, 8, 16], "learning_rate": [0.001, 0.01], "builder_args.filters": [[4, 8]]}
+
+
+class Stub:
+    """In the place of `train`: a score that is the batch size's and the rate's, at once."""
+
+    def __init__(self):
+        self.trained = []
+
+    def __call__(self, recipe, **options):
+        self.trained.append(recipe)
+        score = recipe.batch_size / 100 + recipe.learning_rate
+        self.metrics = {"validation": {"accuracy": score, "log_loss": -score}}
+        return self
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    stub = Stub()
+    monkeypatch.setattr(trial_module, "train", stub)
+    return stub
+
+
+def search(tmp_path, **options):
+    given = {"space": SMALL, "runs": tmp_path, "seeds": 0, **options}
+    return tune(given.pop("recipe", TINY), given.pop("space"), **given)
+
+
+def test_every_recipe_of_study_a_has_the_space_that_the_study_names():
+    space = get_space(get_recipe("cmu-lenet5-pose"))
+    assert len(space.cells()) == 54 * 3
+    assert [name for name in SPACES if not name.startswith("cmu-lenet5-")] == []
+    for name, each in SPACES.items():
+        each.check(get_recipe(name))
+        recipe = get_recipe(name)
+        default = {"learning_rate": recipe.learning_rate, "batch_size": recipe.batch_size}
+        assert any(default.items() <= cell.items() for cell in each.cells())
+    with pytest.raises(RecipeError, match="none is built in"):
+        get_space(TINY)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "without fields"),
+        ({"batch_size": []}, "one choice or more"),
+        ({"batch_size": [8, 8]}, "each once"),
+        ({"batch_size": 8}, "a list of choices"),
+        ({"dropout": {"low": 0}}, "with low, high"),
+        ({"learning_rate": {"low": 0.1, "high": 0.1}}, "the lower first"),
+        ({"learning_rate": {"low": 0.1, "high": float("nan")}}, "the lower first"),
+        ({"learning_rate": {"low": 0, "high": 1, "log": True}}, "above 0"),
+        ({"batch_size": {"low": 8, "high": 16, "step": 9}}, "that fits"),
+        ([1], "an object of fields"),
+    ],
+)
+def test_spaces_that_hold_nothing_are_refused_when_they_are_written(fields, said):
+    with pytest.raises(RecipeError, match=said):
+        Space.from_dict(fields)
+
+
+def test_spaces_are_checked_against_their_recipe(tmp_path, stub):
+    with pytest.raises(UnknownName, match="Did you mean 'batch_size'"):
+        search(tmp_path, space={"batch_sise": [8]})
+    with pytest.raises(RecipeError, match="batch_size=0"):
+        search(tmp_path, space={"batch_size": [8, 0]})
+    with pytest.raises(RecipeError, match="learning_rate=-1"):
+        search(tmp_path, space={"learning_rate": {"low": -1, "high": 1}})
+    with pytest.raises(RecipeError, match="a range with a step"):
+        search(tmp_path, space={"learning_rate": {"low": 0.1, "high": 1}}, method="grid")
+    with pytest.raises(TuningError, match="trials=0"):
+        search(tmp_path, trials=0)
+    with pytest.raises(UnknownName, match="bayes"):
+        search(tmp_path, method="bayesian")
+    assert not stub.trained and not list(tmp_path.iterdir())
+
+
+def test_spaces_come_back_from_json():
+    fields = {
+        "learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "batch_size": {"low": 8, "high": 32, "step": 8},
+        "builder_args.filters": [[4, 8], [6, 16]],
+    }
+    space = Space.from_dict(fields)
+    assert space.to_dict() == fields
+    assert Space.from_dict(json.loads(json.dumps(space.to_dict()))) == space
+    assert Range(8, 32, step=8).numbers() == [8, 16, 24, 32]
+    assert len(space.without(["learning_rate"]).cells()) == 8
+
+
+def test_a_grid_tries_every_cell_once_and_goes_on_where_it_stopped(tmp_path, stub):
+    told = []
+    first = search(tmp_path, method="grid", trials=2, told=lambda *figures: told.append(figures))
+    assert len(first.trials) == 2 and told[-1][:2] == (2, 2)
+    result = search(tmp_path, method="grid")
+    cells = [(r.batch_size, r.learning_rate, *r.builder_args["filters"]) for r in stub.trained]
+    assert len(cells) == len(set(cells)) == 6
+    assert result.best == {"batch_size": 16, "learning_rate": 0.01, "builder_args.filters": [4, 8]}
+    assert result.value == max(result.trials["accuracy"]) == pytest.approx(0.17)
+    table = pd.read_csv(result.folder / "trials.csv")
+    assert list(table["batch_size"]) == [r.batch_size for r in stub.trained]
+    assert get_recipe(result.folder / "best_recipe.json") == result.recipe
+    again = search(tmp_path, method="grid")
+    assert len(stub.trained) == 6 and again.best == result.best
+
+
+@pytest.mark.parametrize("method", ["bayes", "random"])
+def test_no_setting_is_trained_twice_and_a_small_space_ends_the_search(tmp_path, stub, method):
+    result = search(tmp_path, method=method, trials=30)
+    assert len(stub.trained) == len(result.trials) == 6
+    assert result.value == pytest.approx(0.17)
+
+
+def test_ranges_are_searched_between_their_bounds(tmp_path, stub):
+    space = {
+        "learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "batch_size": {"low": 8, "high": 32, "step": 8},
+        "label_smoothing": {"low": 0.0, "high": 0.2},
+    }
+    result = search(tmp_path, space=space, trials=12, metric="log_loss")
+    assert len(result.trials) == 12 and result.value == min(result.trials["log_loss"])
+    for recipe in stub.trained:
+        assert 0.001 <= recipe.learning_rate <= 0.1 and recipe.batch_size in (8, 16, 24, 32)
+
+
+def test_a_study_of_another_search_is_refused(tmp_path, stub):
+    search(tmp_path, trials=2, study="mine")
+    for options in (
+        {"space": {"batch_size": [4, 8]}},
+        {"recipe": TINY.override({"epochs": 2})},
+        {"method": "random"},
+        {"metric": "log_loss"},
+    ):
+        with pytest.raises(TuningError, match="exists with another"):
+            search(tmp_path, trials=2, study="mine", **options)
+    assert len(stub.trained) == 2
+
+
+def test_a_study_is_joined_by_its_name(tmp_path, stub):
+    search(tmp_path, trials=2, study="mine")
+    storage = tmp_path / "mine" / "study.db"
+    result = tune(study="mine", storage=storage, runs=tmp_path / "elsewhere", seeds=0)
+    assert len(result.trials) == 2 and len(stub.trained) == 2
+    with pytest.raises(TuningError, match="There are: mine"):
+        tune(study="other", storage=storage)
+    with pytest.raises(TuningError, match="neither a recipe nor a study"):
+        tune()
+
+
+def test_a_storage_that_does_not_answer_hides_its_password(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"postgresql://me:secret@127.0.0.1:{port}/search"
+    with pytest.raises(TuningError, match="does not answer") as refused:
+        search(tmp_path, storage=url)
+    assert "secret" not in str(refused.value) and "me:***@" in str(refused.value)
+    assert "secret" not in masked(url)
+    with pytest.raises(TuningError, match="does not answer"):
+        search(tmp_path, storage="/proc/none/study.db")
+    with pytest.raises(TuningError, match="no URL"):
+        search(tmp_path, storage="://me:secret@there")
+
+
+def test_a_trial_that_fails_does_not_end_the_search(tmp_path, monkeypatch):
+    stub = Stub()
+
+    def train(recipe, **options):
+        if recipe.learning_rate == 0.01:
+            raise TrainingDiverged("Got a loss of nan")
+        return stub(recipe, **options)
+
+    monkeypatch.setattr(trial_module, "train", train)
+    result = search(tmp_path, method="grid")
+    assert result.trials["state"].value_counts().to_dict() == {"complete": 3, "fail": 3}
+    assert set(result.trials["why"]) == {"", "Got a loss of nan"}
+    assert result.best["learning_rate"] == 0.001
+    with pytest.raises(TuningError, match="none succeeded .the last said: Got a loss of nan"):
+        search(tmp_path, method="grid", space={"learning_rate": [0.01]}, study="other")
+
+
+def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(tmp_path, monkeypatch):
+    stub, left = Stub(), [2]
+
+    def train(recipe, **options):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return stub(recipe, **options)
+
+    monkeypatch.setattr(trial_module, "train", train)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        search(tmp_path, method="grid")
+    assert "1 of 6 trials are kept. Go on with the same command" in stopped.value.__notes__[0]
+    result = search(tmp_path, method="grid")
+    assert len(result.trials) == len(stub.trained) == 6
+    assert len({(r.batch_size, r.learning_rate) for r in stub.trained}) == 6
+
+
+def test_a_search_of_real_trainings_opens_the_test_pictures_for_the_winner_alone(tmp_path):
+    recipe = TINY.override({"epochs": 2})
+    space = {"learning_rate": [0.001, 0.003]}
+    result = tune(recipe, space, method="grid", seeds=2, runs=tmp_path)
+    for path in result.trials["run"]:
+        run = RunFolder(Path(path))
+        assert "test" not in run.metrics and len(run.history) == 2
+    best = RunFolder(Path(result.trials["run"][result.trials["accuracy"].idxmax()]))
+    assert best.metrics["validation"]["accuracy"] == result.value
+    assert result.winner.metrics["seeds"] == [0, 1] and "test" in result.winner.metrics
+    assert (result.folder / "history.png").stat().st_size > 1000
+    again = tune(recipe, space, method="grid", seeds=2, runs=tmp_path)
+    assert again.winner.path == result.winner.path
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_trials_that_lag_behind_are_pruned(tmp_path, monkeypatch, pruner):
+    epochs = []
+
+    def train(recipe, callbacks, **options):
+        for epoch in range(recipe.epochs):
+            epochs.append(recipe.learning_rate)
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, {"val_accuracy": recipe.learning_rate * epoch})
+        return Stub()(recipe)
+
+    monkeypatch.setattr(trial_module, "train", train)
+    space = {"learning_rate": [n / 1000 for n in range(1, 31)]}
+    recipe = TINY.override({"epochs": 10})
+    result = search(tmp_path, recipe=recipe, space=space, method="grid", pruner=pruner)
+    pruned = result.trials[result.trials["state"] == "pruned"]["learning_rate"]
+    assert 0 < len(pruned) < 30 and result.best == {"learning_rate": 0.03}
+    assert all(epochs.count(rate) < 10 for rate in pruned)
+    assert len(epochs) < 300
+
+
+WORKER = """
+    import json, signal, sys
+    from facezoo.tuning import trial as trial_module, storage
+    from facezoo import get_recipe, tune
+
+    storage.HEARTBEAT, storage.GRACE = 1, 3
+
+    class Stub:
+        def __call__(self, recipe, **options):
+            if sys.argv[3] == "stuck":
+                print("at it", flush=True)
+                signal.pause()
+            print(json.dumps([recipe.batch_size, recipe.learning_rate]), flush=True)
+            self.metrics = {"validation": {"accuracy": recipe.batch_size * recipe.learning_rate}}
+            return self
+
+    trial_module.train = Stub()
+    recipe = get_recipe("synthetic-lenet5-expression").smoke()
+    space = {"batch_size": [2, 4, 8, 16], "learning_rate": [0.001, 0.002, 0.003, 0.004]}
+    result = tune(recipe, space, method="grid", storage=sys.argv[1], runs=sys.argv[2], seeds=0)
+    print(len(result.trials), file=sys.stderr)
+"""
+
+
+def start(storage, runs, kind):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    script = textwrap.dedent(WORKER)
+    command = [sys.executable, "-c", script, str(storage), str(runs), kind]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes)
+
+
+def nothing_lost(storage, runs, workers):
+    """Kill one of several workers in the middle of a trial; the others do its work."""
+    stuck = start(storage, runs, "stuck")
+    assert stuck.stdout.readline() == "at it\n", stuck.stderr.read()
+    others = [start(storage, runs, "busy") for _ in range(workers - 1)]
+    stuck.send_signal(signal.SIGKILL)
+    stuck.communicate()
+    trained = []
+    for worker in others:
+        out, err = worker.communicate()
+        assert worker.returncode == 0 and err.endswith("16\n"), err
+        trained += [tuple(json.loads(line)) for line in out.splitlines()]
+    assert len(trained) == len(set(trained)) == 16
+
+
+def test_a_killed_worker_loses_no_trial_on_sqlite(tmp_path):
+    nothing_lost(tmp_path / "study.db", tmp_path, workers=2)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """URL of a PostgreSQL server of the test's own, as Debian's package installs it."""
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    where = shutil.which("pg_ctl") or (homes and homes[-1] / "pg_ctl")
+    if not where:
+        pytest.skip("PostgreSQL is not installed")
+    tools = Path(where).resolve().parent
+    root = os.geteuid() == 0
+    user = {"user": "postgres"} if root else {}  # it refuses to run as root
+    place = Path(f"/tmp/facezoo-test-postgres-{os.getpid()}")
+    place.mkdir()
+    if root:
+        try:
+            shutil.chown(place, pwd.getpwnam("postgres").pw_uid)
+        except KeyError:
+            place.rmdir()
+            pytest.skip("no user to run PostgreSQL as")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def tool(name, *arguments):
+        done = subprocess.run([tools / name, *arguments], cwd="/tmp", capture_output=True, **user)
+        assert done.returncode == 0, done.stderr
+
+    data = str(place / "data")
+    password = place / "password"
+    password.write_text("secret")
+    password.chmod(0o644)
+    tool("initdb", "-D", data, "-U", "me", "-A", "scram-sha-256", f"--pwfile={password}")
+    settings = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+    log = str(place / "log")
+    tool("pg_ctl", "-D", data, "-l", log, "-w", "-o", settings, "start")
+    yield f"postgresql://me:secret@127.0.0.1:{port}/postgres"
+    with contextlib.suppress(AssertionError):
+        tool("pg_ctl", "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(place)
+
+
+def test_four_workers_of_one_postgresql_study_lose_and_repeat_nothing(postgres, tmp_path):
+    nothing_lost(postgres, tmp_path, workers=4)
+    with pytest.raises(TuningError, match="password authentication failed") as refused:
+        search(tmp_path, storage=postgres.replace("secret", "wrong"))
+    assert "wrong" not in str(refused.value)
+
+
+def test_processes_of_one_call_share_a_search(tmp_path):
+    space = {"learning_rate": [0.001, 0.003, 0.01]}
+    result = tune(TINY, space, method="grid", jobs=2, seeds=0, runs=tmp_path)
+    assert len(result.trials) == 3 and set(result.trials["state"]) == {"complete"}
+    assert len(list((result.folder / "trials").iterdir())) == 3
+
+
+def test_the_best_recipe_trains(tmp_path, stub):
+    result = search(tmp_path, method="grid", trials=2)
+    assert train(result.folder / "best_recipe.json", runs=tmp_path / "more").metrics["test"]
