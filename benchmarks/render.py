@@ -5,6 +5,7 @@ them.
 """
 
 import json
+import statistics
 
 from pages import ROOT, made_by
 from render_data import data_page
@@ -121,6 +122,25 @@ def startup(results):
     )
 
 
+def tuning(results):
+    """What a search finds, and what it costs beside the trainings."""
+    cells, trials = results["cells"], results["trials"]
+    medians = {method: statistics.median(counts) for method, counts in trials.items()}
+    counts = ", ".join(map(str, sorted(trials["bayes"])))
+    share = results["search_seconds"] / results["trial_seconds"]
+    recipe = results["recipe"]
+    return (
+        f"Study A's space has {len(cells)} cells. With all of them trained once ({recipe['limit']} "
+        f"drawn faces, {recipe['epochs']} epochs, validation accuracy "
+        f"{min(c['accuracy'] for c in cells):.3f} to {max(c['accuracy'] for c in cells):.3f}), "
+        f"replayed searches come within {results['within']:g} of the best after "
+        f"{medians['bayes']:g} trials by `bayes` (median of {len(trials['bayes'])}: {counts}) and "
+        f"{medians['random']:g} by `random`. The search itself takes "
+        f"{results['search_seconds'] * 1000:.0f} ms a trial, {share:.1%} of so short a training: "
+        f"{made_by(results, 'tuning')}\n"
+    )
+
+
 def models(results):
     """Every network: where it is from, what it costs, how fast it answers."""
     lines = [
@@ -229,7 +249,13 @@ def models_page(folder=ROOT / "results"):
     return page
 
 
-TABLES = {"cmu": cmu, "pipeline": pipeline, "memory": memory, "startup": startup}
+TABLES = {
+    "cmu": cmu,
+    "pipeline": pipeline,
+    "memory": memory,
+    "startup": startup,
+    "tuning": tuning,
+}
 
 
 def marks(name):

@@ -37,7 +37,7 @@ def test_version_and_help():
     assert facezoo_command("--version").stdout.strip() == f"facezoo {facezoo.__version__}"
     helped = facezoo_command("--help")
     assert helped.returncode == 0
-    for command in ("prepare", "datasets", "models", "recipes", "train", "evaluate", "demo"):
+    for command in ("prepare", "datasets", "models", "recipes", "train", "evaluate", "tune"):
         assert command in helped.stdout
 
 
@@ -193,3 +193,23 @@ def test_models_are_measured_on_request():
     assert found["name"] == "lenet5" and set(found["milliseconds"]) == {"1", "64"}
     assert found["file_bytes"] > 4 * found["weights"]
     assert "Did you mean 'lenet5'" in refused("models", "lenet")
+
+
+def test_tune_searches_and_refuses_in_a_line(tmp_path):
+    space = tmp_path / "space.json"
+    space.write_text('{"batch_size": [4, 8], "learning_rate": [0.001]}')
+    tune = ("tune", "synthetic-lenet5-expression")
+    runs = ("--runs", tmp_path / "runs", "--seeds", "0")
+    small = ("--set", "limit=32", "--set", "epochs=1", "--set", "learning_rate=0.002")
+    done = facezoo_command(*tune, "--space", space, *small, "--method", "grid", *runs)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials (2 complete)" in done.stdout and "learning_rate =" not in done.stdout
+    assert "trial 2/2  best 0." in done.stderr
+    best = tmp_path / "runs" / "synthetic-lenet5-expression-grid" / "best_recipe.json"
+    assert json.loads(best.read_text())["learning_rate"] == 0.002
+    assert "none is built in" in refused(*tune, *runs)
+    assert "cannot be read as a space" in refused(*tune, "--space", f"{best}x")
+    space.write_text('{"batch_sise": [4]}')
+    said = refused(*tune, "--space", space)
+    assert "Did you mean 'batch_size'?" in said
+    assert "0 is not in the range" in refused(*tune, "--trials", "0")
