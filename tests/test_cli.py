@@ -212,4 +212,4 @@ def test_tune_searches_and_refuses_in_a_line(tmp_path):
     space.write_text('{"batch_sise": [4]}')
     said = refused(*tune, "--space", space)
     assert "Did you mean 'batch_size'?" in said
-    assert "0 is not in the range" in refused(*tune, "--trials", "0")
+    assert "greater than or equal to 1" in refused(*tune, "--trials", "0")
