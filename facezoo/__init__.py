@@ -42,6 +42,7 @@ _HOME = {
     "draw_face": "datasets.drawing",
     "evaluate": "evaluation",
     "get_recipe": "recipes",
+    "get_space": "recipes",
     "get_spec": "datasets",
     "grad_cam": "explain",
     "list_datasets": "datasets",
