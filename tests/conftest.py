@@ -38,9 +38,12 @@ def official():
     return find
 
 
+@pytest.fixture
 def heed_ctrl_c():
-    """Let a child process see Ctrl-C: one of a shell's background job inherits not to."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let child processes see Ctrl-C: those of a shell's background job inherit not to."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def picture_bytes(pixels, form="PPM", **options):

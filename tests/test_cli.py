@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import facezoo
-from conftest import heed_ctrl_c, picture_bytes, write_zip
+from conftest import picture_bytes, write_zip
 from facezoo.datasets.prepare import prepare
 
 
@@ -124,6 +124,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     assert "--runs" in line
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_ctrl_c_in_train_says_how_to_go_on(tmp_path):
     many = ["--set", "epochs=500", "--set", "limit=32"]
     process = subprocess.Popen(
@@ -132,7 +133,6 @@ def test_ctrl_c_in_train_says_how_to_go_on(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_ctrl_c,
     )
     for line in process.stderr:
         if line.startswith("epoch 2/"):
@@ -147,6 +147,7 @@ def test_ctrl_c_in_train_says_how_to_go_on(tmp_path):
     assert not list(run.rglob(".writing-*"))
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_ctrl_c_in_prepare_leaves_nothing(cmu_zip, home):
     # a pipe instead of an archive keeps `prepare` waiting until it is interrupted
     pipe = home / "faces.zip"
@@ -155,7 +156,6 @@ def test_ctrl_c_in_prepare_leaves_nothing(cmu_zip, home):
         [sys.executable, "-m", "facezoo", "prepare", "cmu_faces", str(pipe)],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_ctrl_c,
     )
     with open(pipe, "wb"):  # returns once the command has opened the other end
         process.send_signal(signal.SIGINT)

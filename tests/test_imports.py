@@ -1,6 +1,7 @@
 """The architecture, held: imports go downwards, and heavy packages stay in their place."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -92,9 +93,9 @@ def test_importing_loads_nothing_heavy(statement, absent):
 
 
 def test_every_public_name_exists_and_is_listed():
-    for name in facezoo.__all__:
+    without = set() if importlib.util.find_spec("tensorflow") else {"make_pipeline"}
+    for name in set(facezoo.__all__) - without:
         assert getattr(facezoo, name) is not None
-        assert name in dir(facezoo)
-    assert "build_lenet5" in dir(facezoo)
+    assert set(facezoo.__all__) < set(dir(facezoo)) and "build_lenet5" in dir(facezoo)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = facezoo.no_such_name

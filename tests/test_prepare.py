@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from conftest import cmu_photos, heed_ctrl_c, write_zip
+from conftest import cmu_photos, write_zip
 from facezoo.datasets import load_dataset, store
 from facezoo.datasets.prepare import prepare
 from facezoo.datasets.store import PreparedSet, writing
@@ -103,6 +103,7 @@ def test_a_decoding_process_that_is_killed_says_so(cmu_zip, home, monkeypatch):
     assert leftovers(home) == []
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_ctrl_c_at_the_terminal_reaches_the_decoding_processes_too(home):
     script = (
         "import sys, facezoo.datasets.prepare as prepare; from facezoo.cli import main\n"
@@ -110,9 +111,8 @@ def test_ctrl_c_at_the_terminal_reaches_the_decoding_processes_too(home):
         "prepare._joined = lambda *chunk: (print('decoding', flush=True), joined(*chunk))[1]\n"
         "sys.argv = ['facezoo', 'prepare', 'synthetic', '--people', '300']; main()"
     )
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    options |= {"start_new_session": True, "preexec_fn": heed_ctrl_c}
-    process = subprocess.Popen([sys.executable, "-c", script], **options)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, **pipes)
     assert process.stdout.readline() == "decoding\n"
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate()
