@@ -70,7 +70,7 @@ def evaluate(
         dataset or recipe.dataset,
         target=target or (recipe.target if own else _same_target(dataset, recipe.target)),
         protocol=protocol or (recipe.protocol if own else None),
-        seed=recipe.seed,
+        seed=recipe.drawn_with,
         root=root,
     )
     remap(other.label_set, data.label_set, merge=merge)  # no common classes: say that first

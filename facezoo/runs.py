@@ -12,6 +12,7 @@ import errno
 import json
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -82,6 +83,28 @@ class RunFolder:
         while place.exists():
             place, number = place.with_name(f"{now}-{number}"), number + 1
         return cls.create(place, recipe)
+
+    @classmethod
+    def find(cls, folder, recipe, seeds=None):
+        """Return the newest run of a recipe under `folder`, done or begun; None without one.
+
+        Words that change no training may differ; damaged folders are passed over with a warning.
+
+        Args:
+            folder: under which `create_timed` made runs.
+            recipe: `Recipe`.
+            seeds: list of the seeds of a run of several; None for a run of one.
+        """
+        name = "recipe.json" if seeds is None else "seeds.json"
+        for path in sorted((Path(folder) / recipe.name).glob(f"*/{name}"), reverse=True):
+            try:
+                run = cls(path.parent)
+                same = seeds is None or run.read_json(name) == seeds
+                if same and run.recipe.trained == recipe.trained:
+                    return run
+            except RunError as error:
+                warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=3)
+        return None
 
     @property
     def recipe(self):

@@ -61,10 +61,10 @@ def load_data(recipe, root=None):
         recipe.dataset,
         target=recipe.target,
         protocol=recipe.protocol,
-        seed=recipe.seed,
+        seed=recipe.drawn_with,
         root=root,
     )
-    return data if recipe.limit is None else data.limited(recipe.limit, recipe.seed)
+    return data if recipe.limit is None else data.limited(recipe.limit, recipe.drawn_with)
 
 
 __all__ = [

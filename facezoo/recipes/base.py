@@ -109,6 +109,7 @@ class Recipe:
         monitor: "val_loss" or "val_accuracy": what chooses the kept checkpoint.
         precision: Keras' dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
         seed: of the protocol's draws, the first weights, order and augmentation.
+        split_seed: of the protocol's draws alone; None for `seed`.
         deterministic: ask the backend for the same bits at every run on the same hardware;
             slower.
         reported: what the study reported, in its own words; "" where there is none.
@@ -145,6 +146,7 @@ class Recipe:
     monitor: str = "val_loss"
     precision: str = "float32"
     seed: int = 0
+    split_seed: int | None = None
     deterministic: bool = False
     reported: str = ""
 
@@ -185,6 +187,7 @@ class Recipe:
         _one_of("monitor", self.monitor, MONITORS)
         _one_of("precision", self.precision, PRECISIONS)
         _number("seed", self.seed, 0, 2**31, whole=True)  # what every library takes
+        _number("split_seed", self.split_seed, 0, 2**31, whole=True, optional=True)
         self._check_schedule()
 
     def _check_schedule(self):
@@ -200,6 +203,16 @@ class Recipe:
                 f"Got schedule.warmup_epochs={warm} of epochs={self.epochs}; expected epochs left "
                 "for the fall. Change one of them."
             )
+
+    @property
+    def trained(self):
+        """This recipe without the words that change no training, to compare two by."""
+        return dataclasses.replace(self, summary="", reported="")
+
+    @property
+    def drawn_with(self):
+        """Seed of the protocol's draws."""
+        return self.seed if self.split_seed is None else self.split_seed
 
     def override(self, settings):
         """Return this recipe with some fields changed.

@@ -13,6 +13,7 @@ from pathlib import Path
 from facezoo.errors import FacezooError, RecipeError
 
 RANGE = {"low", "high", "log", "step"}
+CORNERS = 256  # combinations of other fields that a value is tried with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +50,13 @@ class Range:
                 f"Got log for a range from {self.low} with step={self.step}; expected a range "
                 "above 0 without a step. Leave log or step out."
             )
-        if self.step is not None and not 0 < self.step <= self.high - self.low:
-            raise RecipeError(
-                f"Got step={self.step} for a range from {self.low} to {self.high}; expected one "
-                "above 0 that fits. Change it."
-            )
+        if self.step is not None:
+            steps = (self.high - self.low) / self.step if self.step > 0 else 0
+            if steps < 1 or abs(steps - round(steps)) > 1e-9:
+                raise RecipeError(
+                    f"Got step={self.step} for a range from {self.low} to {self.high}; expected "
+                    "one above 0 that leads to the upper bound. Change it."
+                )
 
     @property
     def whole(self):
@@ -65,12 +68,14 @@ class Range:
         step = self.step or (1 if self.whole and not self.log else None)
         if step is None:
             return None
-        count = math.floor((self.high - self.low) / step + 1e-9) + 1
-        return [self.low + step * n for n in range(count)]
+        count = round((self.high - self.low) / step) + 1
+        return [round(self.low + step * n, 12) for n in range(count)]
 
     def to_json(self):
         """Return the range as JSON holds it."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if v not in (None, False)}
+        return {
+            k: v for k, v in dataclasses.asdict(self).items() if v is not None and v is not False
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +103,10 @@ class Space:
                 "Got a space without fields; expected at least one that is searched. Write such "
                 'as {"learning_rate": [0.001, 0.01]}.'
             )
+        read = {}
         for name, values in self.fields.items():
             if isinstance(values, Range):
+                read[name] = values
                 continue
             texts = [json.dumps(value) for value in values]
             if not texts or len(set(texts)) < len(texts):
@@ -107,34 +114,55 @@ class Space:
                     f"Got {name}={list(values)!r} in a space; expected one choice or more, each "
                     "once. Change it."
                 )
+            read[name] = tuple(map(json.loads, texts))  # as a file or a study gives it back
+        object.__setattr__(self, "fields", read)
 
     def check(self, recipe):
-        """Refuse a space whose values the recipe cannot take.
+        """Refuse a value that the recipe cannot take, whatever the other fields' are.
+
+        Values that only fail together are left to the trial that tries them.
 
         Raises:
             UnknownName: no such field.
             RecipeError: a value that cannot work there.
         """
-        for name, values in self.fields.items():
-            ends = (values.low, values.high) if isinstance(values, Range) else values
-            for value in ends:
-                recipe.override({name: value})
+        ends = {
+            name: (values.low, values.high) if isinstance(values, Range) else values
+            for name, values in self.fields.items()
+        }
+        for name, values in ends.items():
+            others = [[(other, v) for v in ends[other]] for other in ends if other != name]
+            for value in values:
+                corners = itertools.islice(itertools.product(*others), CORNERS)
+                _fits_somewhere(recipe, {name: value}, map(dict, corners))
 
-    def cells(self):
-        """Return every combination, a dict each, in the order of the fields.
+    def count(self):
+        """Return the number of combinations; None where they cannot be counted."""
+        axes = [_choices(values) for values in self.fields.values()]
+        return None if None in axes else math.prod(map(len, axes))
+
+    def cell(self, number):
+        """Return the combination of that number, a dict, in the order of the fields.
 
         Raises:
             RecipeError: a range without steps, which has no grid.
         """
-        axes = {}
-        for name, values in self.fields.items():
-            axes[name] = values.numbers() if isinstance(values, Range) else list(values)
-            if axes[name] is None:
+        found = {}
+        for name, values in reversed(self.fields.items()):
+            choices = _choices(values)
+            if choices is None:
                 raise RecipeError(
                     f"Got a grid over {name} from {values.low} to {values.high}; expected choices, "
-                    "or a range with a step. Add a step, or search with bayes or random."
+                    "or a range with a step. Write the numbers, or search with bayes or random."
                 )
-        return [dict(zip(axes, cell, strict=True)) for cell in itertools.product(*axes.values())]
+            number, place = divmod(number, len(choices))
+            found[name] = choices[place]
+        return dict(reversed(found.items()))
+
+    def cells(self):
+        """Return every combination, a dict each, the last field changing first."""
+        self.cell(0)  # refuses what has no grid
+        return [self.cell(number) for number in range(self.count())]
 
     def without(self, names):
         """Return the space without some fields, such as those that a caller has fixed."""
@@ -187,3 +215,23 @@ class Space:
                 f"Got {str(path)!r}, which cannot be read as a space ({error}); expected a JSON "
                 'file such as {"learning_rate": [0.001, 0.01]}. Check the path.'
             ) from None
+
+
+def _choices(values):
+    return values.numbers() if isinstance(values, Range) else values
+
+
+def _fits_somewhere(recipe, fixed, corners):
+    """Refuse a setting that the recipe takes with none of the others' values."""
+    try:
+        recipe.override(fixed)
+        return
+    except FacezooError as error:
+        first = error
+    for corner in corners:
+        try:
+            recipe.override({**corner, **fixed})
+            return
+        except FacezooError:
+            continue
+    raise first

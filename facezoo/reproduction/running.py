@@ -4,14 +4,13 @@ import base64
 import dataclasses
 import hashlib
 import re
-import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from facezoo.baseline import nearest_neighbour
-from facezoo.errors import FacezooError, RunError
+from facezoo.errors import FacezooError
 from facezoo.evaluation import evaluate, load_run, own_data, predict
 from facezoo.files import locked
 from facezoo.pooled import pool
@@ -20,8 +19,6 @@ from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
 from facezoo.runs import RunFolder
 from facezoo.training import train
-
-WORDS = ("summary", "reported")  # fields of a recipe that change no training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,25 +157,12 @@ def _outcome(plan, runs, resume, stored, options):
 def _whole(row, run):
     """Whether a stored row is of that run, and nothing was missing when it was made."""
     refused = any("refused" in found for found in row["elsewhere"].values())
-    return row["run"] == run.path.name and not refused
+    return row["run"] == run.path.name and "shown" in row and not refused
 
 
 def find_run(plan, runs):
     """Return the newest run of a plan's recipe and seeds, or None."""
-    wanted = _trained(plan.recipe)
-    seeds = [plan.recipe.seed + n for n in range(plan.seeds)]
-    for path in sorted((Path(runs) / plan.recipe.name).glob("*/seeds.json"), reverse=True):
-        try:
-            run = RunFolder(path.parent)
-            if run.read_json("seeds.json") == seeds and _trained(run.recipe) == wanted:
-                return run
-        except RunError as error:
-            warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=2)
-    return None
-
-
-def _trained(recipe):
-    return dataclasses.replace(recipe, **dict.fromkeys(WORDS, ""))
+    return RunFolder.find(runs, plan.recipe, plan.numbers)
 
 
 def _row(plan, run, root):

@@ -47,6 +47,16 @@ class Plan:
         return self.cut_from or self.recipe.epochs
 
     @property
+    def numbers(self):
+        """The seeds, as a list."""
+        return [self.recipe.seed + n for n in range(self.seeds)]
+
+    def ran_as(self, row):
+        """Whether a stored row is of this recipe and these seeds."""
+        same = Recipe.from_dict(row["recipe"]).trained == self.recipe.trained
+        return same and row["seeds"] == self.numbers
+
+    @property
     def name(self):
         """What tells the plan from the others: recipe, protocol and changes."""
         where = f"{self.recipe.dataset}-{self.recipe.protocol or 'default'}"

@@ -13,6 +13,8 @@ from facezoo.reproduction.page import collapse, epochs_run, interval, paired_dif
 from facezoo.reproduction.results import read_results
 from facezoo.reproduction.running import Outcome, find_run, places_of, run_plans
 from facezoo.reproduction.studies import STUDIES, plans
+from facezoo.runs import RunFolder
+from facezoo.training import train
 
 PROFILE = "FACEZOO_PROFILE"  # environment variable: quick or full
 
@@ -21,8 +23,8 @@ class Study:
     """A study's plans, their data and, once run, their reports and models.
 
     The quick profile trains on a few drawn faces in seconds. The full one shows what lies in
-    results/, takes up runs that lie in runs/, and trains what neither has; a model that is
-    asked for is trained where only its figures were kept. Where the study's data are not
+    results/, takes up runs that lie in runs/, and trains what neither has; what was not kept,
+    such as a model, is trained anew when it is asked for. Where the study's data are not
     prepared, the quick profile takes their place and `repr` says so.
 
     A plan is asked for by the name of its recipe (then the first one of it) or by its own.
@@ -82,11 +84,13 @@ class Study:
             DataFrame, a row a plan; "note" says why one could not be run.
         """
         stored = {} if self.profile == "quick" else self._stored()
+        options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
         for plan in self.plans:
-            if plan.name in stored and find_run(plan, self.runs) is None:
-                self.outcomes[plan.name] = Outcome(plan, row=stored[plan.name])
+            row = stored.get(plan.name)
+            if row is not None and plan.ran_as(row) and find_run(plan, self.runs) is None:
+                self.outcomes[plan.name] = Outcome(plan, row=row)
             else:
-                self._train(plan, callbacks)
+                (self.outcomes[plan.name],) = run_plans([plan], self.profile, True, **options)
         return pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
 
     def data(self, plan=None, seed=0):
@@ -148,13 +152,6 @@ class Study:
     def _stored(self):
         return {row["plan"]: row for row in read_results(self.name, self.out / "results")}
 
-    def _train(self, plan, callbacks=()):
-        """Take up a plan's run, or train it; keep and return its outcome."""
-        options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
-        (outcome,) = run_plans([plan], self.profile, True, **options)
-        self.outcomes[plan.name] = outcome
-        return outcome
-
     def _plan(self, name):
         known = self.plans
         if name is None:
@@ -189,11 +186,15 @@ class Study:
                 f"Got seed {seed} of {outcome.plan.name!r}, which was run with {count}; expected a "
                 "number below that, 0 for the first. Choose one."
             )
-        if outcome.run is None:
-            outcome = self._train(outcome.plan)
-        if outcome.run is None:
-            raise FacezooError(f"Got {name!r}, which could not be trained: {outcome.refused}")
-        return outcome.run.seeds[seed]
+        if outcome.run is not None:
+            return outcome.run.seeds[seed]
+        recipe = outcome.plan.recipe
+        recipe = recipe.override({"seed": recipe.seed + seed})
+        runs = self.runs / "again"  # beside what is stored, which stays as it is
+        run = RunFolder.find(runs, recipe)
+        if run is None:
+            return train(recipe, runs=runs, root=self.root)
+        return run if (run.path / "metrics.json").exists() else train(resume=run, root=self.root)
 
 
 def project_folder():
