@@ -23,7 +23,7 @@ from render import render
 from facezoo import get_recipe, tune
 from facezoo.recipes.cmu import STUDY_SPACE
 from facezoo.training import environment
-from facezoo.tuning import trial as trial_module
+from facezoo.tuning import trials as trials_module
 
 STORED = ROOT / "results" / "tuning.json"
 RECIPE = get_recipe("synthetic-lenet5-expression").override({"limit": 800, "epochs": 4})
@@ -55,7 +55,7 @@ def replay(scores, method, seed):
     recipe = RECIPE.override({"seed": seed})
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(trial_module, "train", Looked(scores)),
+        mock.patch.object(trials_module, "train", Looked(scores)),
     ):
         reached = []
 

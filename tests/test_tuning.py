@@ -1,6 +1,7 @@
 """Spaces, and searches over them: budgets, storages, several workers, a worker killed."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pwd
@@ -16,15 +17,20 @@ import pandas as pd
 import pytest
 
 from facezoo import Space, get_recipe, train, tune
-from facezoo.errors import RecipeError, TrainingDiverged, TuningError, UnknownName
-from facezoo.recipes import SPACES, Range, get_space
+from facezoo.errors import RecipeError, RunError, TrainingDiverged, TuningError, UnknownName
+from facezoo.recipes import SPACES, Range, get_space, load_data
 from facezoo.runs import RunFolder
-from facezoo.tuning import trial as trial_module
+from facezoo.tuning import searching
+from facezoo.tuning import trials as trials_module
+from facezoo.tuning.claims import CELL, cells_taken
+from facezoo.tuning.search import encoded
+from facezoo.tuning.searching import joined
 from facezoo.tuning.storage import masked
 
 pytestmark = pytest.mark.usefixtures("few_faces")
 
 TINY = get_recipe("synthetic-lenet5-expression").smoke()
+NOTHING = {"timeout": None, "root": None}
 SMALL = {"batch_size": [4, 8, 16], "learning_rate": [0.001, 0.01], "builder_args.filters": [[4, 8]]}
 
 
@@ -44,7 +50,7 @@ class Stub:
 @pytest.fixture
 def stub(monkeypatch):
     stub = Stub()
-    monkeypatch.setattr(trial_module, "train", stub)
+    monkeypatch.setattr(trials_module, "train", stub)
     return stub
 
 
@@ -77,7 +83,8 @@ def test_every_recipe_of_study_a_has_the_space_that_the_study_names():
         ({"learning_rate": {"low": 0.1, "high": 0.1}}, "the lower first"),
         ({"learning_rate": {"low": 0.1, "high": float("nan")}}, "the lower first"),
         ({"learning_rate": {"low": 0, "high": 1, "log": True}}, "above 0"),
-        ({"batch_size": {"low": 8, "high": 16, "step": 9}}, "that fits"),
+        ({"batch_size": {"low": 8, "high": 16, "step": 9}}, "leads to the upper bound"),
+        ({"batch_size": {"low": 8, "high": 30, "step": 8}}, "leads to the upper bound"),
         ([1], "an object of fields"),
     ],
 )
@@ -99,12 +106,16 @@ def test_spaces_are_checked_against_their_recipe(tmp_path, stub):
         search(tmp_path, trials=0)
     with pytest.raises(UnknownName, match="bayes"):
         search(tmp_path, method="bayesian")
+    smoothed = {"label_smoothing": [0.0, 0.1]}
+    with pytest.raises(TuningError, match="losses of one scale"):
+        search(tmp_path, space=smoothed, metric="log_loss", pruner="median")
     assert not stub.trained and not list(tmp_path.iterdir())
 
 
 def test_spaces_come_back_from_json():
     fields = {
         "learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "builder_args.dropout": {"low": 0.0, "high": 0.3, "step": 0.1},
         "batch_size": {"low": 8, "high": 32, "step": 8},
         "builder_args.filters": [[4, 8], [6, 16]],
     }
@@ -112,7 +123,12 @@ def test_spaces_come_back_from_json():
     assert space.to_dict() == fields
     assert Space.from_dict(json.loads(json.dumps(space.to_dict()))) == space
     assert Range(8, 32, step=8).numbers() == [8, 16, 24, 32]
-    assert len(space.without(["learning_rate"]).cells()) == 8
+    assert Range(0.0, 0.3, step=0.1).numbers() == [0, 0.1, 0.2, 0.3]
+    cells = space.without(["learning_rate"]).cells()
+    assert len(cells) == 4 * 4 * 2 and len({str(cell) for cell in cells}) == len(cells)
+    assert Space({"builder_args.filters": ((4, 8),)}) == Space({"builder_args.filters": [[4, 8]]})
+    together = {"epochs": [100], "schedule.kind": ["cosine"], "schedule.warmup_epochs": [60]}
+    Space.from_dict(together).check(TINY)
 
 
 def test_a_grid_tries_every_cell_once_and_goes_on_where_it_stopped(tmp_path, stub):
@@ -144,6 +160,7 @@ def test_ranges_are_searched_between_their_bounds(tmp_path, stub):
         "batch_size": {"low": 8, "high": 32, "step": 8},
         "label_smoothing": {"low": 0.0, "high": 0.2},
     }
+    search(tmp_path, space=space, trials=2, metric="log_loss")
     result = search(tmp_path, space=space, trials=12, metric="log_loss")
     assert len(result.trials) == 12 and result.value == min(result.trials["log_loss"])
     for recipe in stub.trained:
@@ -168,8 +185,12 @@ def test_a_study_is_joined_by_its_name(tmp_path, stub):
     storage = tmp_path / "mine" / "study.db"
     result = tune(study="mine", storage=storage, runs=tmp_path / "elsewhere", seeds=0)
     assert len(result.trials) == 2 and len(stub.trained) == 2
+    more = tune(study="mine", storage=storage, trials=4, runs=tmp_path, seeds=0)
+    assert len(more.trials) == 4
     with pytest.raises(TuningError, match="There are: mine"):
         tune(study="other", storage=storage)
+    with pytest.raises(TuningError, match="has its own"):
+        tune(study="mine", storage=storage, method="grid")
     with pytest.raises(TuningError, match="neither a recipe nor a study"):
         tune()
 
@@ -179,14 +200,18 @@ def test_a_storage_that_does_not_answer_hides_its_password(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"postgresql://me:secret@127.0.0.1:{port}/search"
-    with pytest.raises(TuningError, match="does not answer") as refused:
+    with pytest.raises(TuningError, match="cannot be used") as refused:
         search(tmp_path, storage=url)
     assert "secret" not in str(refused.value) and "me:***@" in str(refused.value)
-    assert "secret" not in masked(url)
-    with pytest.raises(TuningError, match="does not answer"):
+    with pytest.raises(TuningError, match="cannot be used"):
         search(tmp_path, storage="/proc/none/study.db")
-    with pytest.raises(TuningError, match="no URL"):
-        search(tmp_path, storage="://me:secret@there")
+    assert "secret" not in masked("postgresql://me@there/search?password=secret")
+    for wrong in ("://me:secret@there", "postgresql:/me:secret@there/x", "sqlite://"):
+        with pytest.raises(TuningError, match="neither a file nor") as refused:
+            search(tmp_path, storage=wrong)
+        assert "secret" not in str(refused.value)
+    with pytest.raises(TuningError, match="neither a file nor"):
+        masked("postgresql://me:pa@ss@there/x")
 
 
 def test_a_trial_that_fails_does_not_end_the_search(tmp_path, monkeypatch):
@@ -197,7 +222,7 @@ def test_a_trial_that_fails_does_not_end_the_search(tmp_path, monkeypatch):
             raise TrainingDiverged("Got a loss of nan")
         return stub(recipe, **options)
 
-    monkeypatch.setattr(trial_module, "train", train)
+    monkeypatch.setattr(trials_module, "train", train)
     result = search(tmp_path, method="grid")
     assert result.trials["state"].value_counts().to_dict() == {"complete": 3, "fail": 3}
     assert set(result.trials["why"]) == {"", "Got a loss of nan"}
@@ -206,19 +231,83 @@ def test_a_trial_that_fails_does_not_end_the_search(tmp_path, monkeypatch):
         search(tmp_path, method="grid", space={"learning_rate": [0.01]}, study="other")
 
 
+def test_a_figure_that_is_no_number_and_fields_that_do_not_fit_together_fail_a_trial(
+    tmp_path, monkeypatch
+):
+    class Nan(Stub):
+        def __call__(self, recipe, **options):
+            super().__call__(recipe, **options)
+            if recipe.batch_size == 16:
+                self.metrics["validation"]["accuracy"] = float("nan")
+            return self
+
+    monkeypatch.setattr(trials_module, "train", Nan())
+    result = search(tmp_path, space={"batch_size": [4, 16]}, trials=2)
+    assert sorted(result.trials["why"]) == ["", "Got accuracy nan; expected a number."]
+    space = {"learning_rate": [0.001, 0.1], "schedule.floor": [0.0, 0.01]}
+    recipe = TINY.override({"schedule.kind": "cosine"})
+    options = {"space": space, "method": "random", "trials": 9, "study": "floors"}
+    result = search(tmp_path, recipe=recipe, **options)
+    assert result.trials["state"].value_counts().to_dict() == {"complete": 3, "fail": 1}
+
+
+def test_a_machine_that_cannot_train_leaves_the_search_as_it_is(tmp_path, stub, monkeypatch):
+    search(tmp_path, method="grid", trials=1, study="mine")
+    storage = tmp_path / "mine" / "study.db"
+    with pytest.raises(TuningError, match="Pass --runs"):
+        tune(study="mine", storage=storage, runs="/proc/none", trials=6)
+
+    def full(recipe, **options):
+        raise RunError("Got no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trials_module, "train", full)
+        with pytest.raises(RunError, match="no room"):
+            search(tmp_path, method="grid", study="mine")
+    result = search(tmp_path, method="grid", study="mine")
+    assert len(result.trials) == len(stub.trained) == 6
+    assert set(result.trials["state"]) == {"complete"}
+
+
+def test_other_data_than_the_study_was_begun_with_are_refused(tmp_path, stub, monkeypatch):
+    search(tmp_path, trials=1, study="mine")
+    data = load_data(TINY)
+    other = dataclasses.replace(data, fingerprint="other")
+    monkeypatch.setattr(searching, "load_data", lambda *_: other)
+    with pytest.raises(TuningError, match="exists with another data"):
+        search(tmp_path, trials=2, study="mine")
+    with pytest.raises(TuningError, match="the same pictures on every machine"):
+        tune(study="mine", storage=tmp_path / "mine" / "study.db", runs=tmp_path)
+
+
+def test_a_grid_grown_by_two_at_once_repeats_and_loses_nothing(tmp_path, stub):
+    search(tmp_path, method="grid", trials=2)
+    storage = tmp_path / f"{TINY.name}-grid" / "study.db"
+    with joined(f"{TINY.name}-grid", storage, tmp_path, trials=6, **NOTHING) as worker:
+        cells, taken = worker.search.cells, cells_taken(worker.study)
+        for _ in range(2):  # as two workers that look at the same moment
+            for number in set(cells) - taken:
+                worker.study.enqueue_trial(encoded(cells[number]), user_attrs={CELL: number})
+    result = search(tmp_path, method="grid")
+    assert len(result.trials) == len(stub.trained) == 6
+    assert len({(r.batch_size, r.learning_rate) for r in stub.trained}) == 6
+
+
 def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(tmp_path, monkeypatch):
     stub, left = Stub(), [2]
 
     def train(recipe, **options):
         left[0] -= 1
         if left[0] == 0:
-            raise KeyboardInterrupt
+            stopped = KeyboardInterrupt()
+            stopped.add_note("Go on with: facezoo train --resume")  # not with a trial's
+            raise stopped
         return stub(recipe, **options)
 
-    monkeypatch.setattr(trial_module, "train", train)
+    monkeypatch.setattr(trials_module, "train", train)
     with pytest.raises(KeyboardInterrupt) as stopped:
         search(tmp_path, method="grid")
-    assert "1 of 6 trials are kept. Go on with the same command" in stopped.value.__notes__[0]
+    assert stopped.value.__notes__ == ["1 of 6 trials are kept; the same command goes on."]
     result = search(tmp_path, method="grid")
     assert len(result.trials) == len(stub.trained) == 6
     assert len({(r.batch_size, r.learning_rate) for r in stub.trained}) == 6
@@ -234,6 +323,8 @@ def test_a_search_of_real_trainings_opens_the_test_pictures_for_the_winner_alone
     best = RunFolder(Path(result.trials["run"][result.trials["accuracy"].idxmax()]))
     assert best.metrics["validation"]["accuracy"] == result.value
     assert result.winner.metrics["seeds"] == [0, 1] and "test" in result.winner.metrics
+    parts = [set(load_data(run.recipe).test.images.rows) for run in (best, *result.winner.seeds)]
+    assert parts[0] == parts[1] == parts[2]  # no tested picture chose the setting
     assert (result.folder / "history.png").stat().st_size > 1000
     again = tune(recipe, space, method="grid", seeds=2, runs=tmp_path)
     assert again.winner.path == result.winner.path
@@ -250,7 +341,7 @@ def test_trials_that_lag_behind_are_pruned(tmp_path, monkeypatch, pruner):
                 callback.on_epoch_end(epoch, {"val_accuracy": recipe.learning_rate * epoch})
         return Stub()(recipe)
 
-    monkeypatch.setattr(trial_module, "train", train)
+    monkeypatch.setattr(trials_module, "train", train)
     space = {"learning_rate": [n / 1000 for n in range(1, 31)]}
     recipe = TINY.override({"epochs": 10})
     result = search(tmp_path, recipe=recipe, space=space, method="grid", pruner=pruner)
@@ -262,7 +353,7 @@ def test_trials_that_lag_behind_are_pruned(tmp_path, monkeypatch, pruner):
 
 WORKER = """
     import json, signal, sys
-    from facezoo.tuning import trial as trial_module, storage
+    from facezoo.tuning import storage, trials as trials_module
     from facezoo import get_recipe, tune
 
     storage.HEARTBEAT, storage.GRACE = 1, 3
@@ -276,7 +367,7 @@ WORKER = """
             self.metrics = {"validation": {"accuracy": recipe.batch_size * recipe.learning_rate}}
             return self
 
-    trial_module.train = Stub()
+    trials_module.train = Stub()
     recipe = get_recipe("synthetic-lenet5-expression").smoke()
     space = {"batch_size": [2, 4, 8, 16], "learning_rate": [0.001, 0.002, 0.003, 0.004]}
     result = tune(recipe, space, method="grid", storage=sys.argv[1], runs=sys.argv[2], seeds=0)
@@ -297,18 +388,19 @@ def nothing_lost(storage, runs, workers):
     stuck = start(storage, runs, "stuck")
     assert stuck.stdout.readline() == "at it\n", stuck.stderr.read()
     others = [start(storage, runs, "busy") for _ in range(workers - 1)]
+    first = others[0].stdout.readline()  # the others are at work
     stuck.send_signal(signal.SIGKILL)
     stuck.communicate()
-    trained = []
+    trained = [tuple(json.loads(first))]
     for worker in others:
-        out, err = worker.communicate()
+        out, err = worker.communicate(timeout=300)
         assert worker.returncode == 0 and err.endswith("16\n"), err
         trained += [tuple(json.loads(line)) for line in out.splitlines()]
     assert len(trained) == len(set(trained)) == 16
 
 
 def test_a_killed_worker_loses_no_trial_on_sqlite(tmp_path):
-    nothing_lost(tmp_path / "study.db", tmp_path, workers=2)
+    nothing_lost(tmp_path / "study.db", tmp_path, workers=4)
 
 
 @pytest.fixture(scope="module")
@@ -358,11 +450,21 @@ def test_four_workers_of_one_postgresql_study_lose_and_repeat_nothing(postgres, 
     assert "wrong" not in str(refused.value)
 
 
-def test_processes_of_one_call_share_a_search(tmp_path):
+def test_processes_of_one_call_share_a_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials_module, "train", None)  # nothing is left for this process
     space = {"learning_rate": [0.001, 0.003, 0.01]}
     result = tune(TINY, space, method="grid", jobs=2, seeds=0, runs=tmp_path)
     assert len(result.trials) == 3 and set(result.trials["state"]) == {"complete"}
     assert len(list((result.folder / "trials").iterdir())) == 3
+
+
+def test_the_best_setting_is_tested_in_one_place(tmp_path, stub):
+    search(tmp_path, method="grid", trials=1, study="mine")
+    storage = tmp_path / "mine" / "study.db"
+    with joined("mine", storage, tmp_path, **NOTHING) as worker:
+        worker.study.set_user_attr(searching.WINNER, {"host": "other", "folder": "/there"})
+    with pytest.warns(UserWarning, match="tested on other, in /there"):
+        assert tune(study="mine", storage=storage, runs=tmp_path, seeds=1).winner is None
 
 
 def test_the_best_recipe_trains(tmp_path, stub):

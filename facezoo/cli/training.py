@@ -30,8 +30,6 @@ def train(
     as_json: Json = False,
 ):
     """Train a recipe, then evaluate the chosen checkpoint once on the test pictures."""
-    from facezoo.recipes import get_recipe, load_data
-
     if (recipe is None) == (resume is None):
         raise RecipeError(
             "Got both a recipe and --resume, or neither; expected one of them. "
@@ -44,11 +42,7 @@ def train(
         )
     chosen = None
     if recipe is not None:
-        chosen, changes = get_recipe(recipe), assignments(settings or ())
-        if dataset is not None:
-            chosen = chosen.on_dataset(dataset, changes.get("target"))
-        chosen = chosen.override(changes)
-        load_data(chosen)  # what is missing is told before Keras takes its seconds to start
+        chosen = chosen_recipe(recipe, dataset, assignments(settings))
     _train_and_tell(
         chosen,
         as_json,
@@ -163,10 +157,25 @@ def _train_and_tell(recipe, as_json, **options):
     return run
 
 
+def chosen_recipe(name, dataset, changes):
+    """Return a recipe on a data set, with fields changed.
+
+    Data that are missing are told here, before Keras takes its seconds to start.
+    """
+    from facezoo.recipes import get_recipe, load_data
+
+    recipe = get_recipe(name)
+    if dataset is not None:
+        recipe = recipe.on_dataset(dataset, changes.get("target"))
+    recipe = recipe.override(changes)
+    load_data(recipe)
+    return recipe
+
+
 def assignments(settings):
     """["batch_size=16", "schedule.kind=cosine"] -> {field: value}; JSON, else text."""
     values = {}
-    for setting in settings:
+    for setting in settings or ():
         field, equals, text = setting.partition("=")
         if not (field and equals):
             raise RecipeError(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facezoo.cli.app import Json, command
-from facezoo.cli.training import assignments
+from facezoo.cli.training import assignments, chosen_recipe
 from facezoo.errors import RecipeError
 from facezoo.terminal import err, headline, out, print_rows, progress, starting_keras
 
@@ -24,7 +24,9 @@ def tune(
     space: Annotated[
         Path | None, typer.Option(help="JSON file of what to search; else the study's own.")
     ] = None,
-    method: Annotated[str, typer.Option(help="bayes, grid, random or gp.")] = "bayes",
+    method: Annotated[
+        str | None, typer.Option(help="bayes (the default), grid, random or gp.")
+    ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Settings to try: 20, or all of a grid.")
     ] = None,
@@ -34,14 +36,16 @@ def tune(
     study: Annotated[str | None, typer.Option(help="Its name: RECIPE-METHOD.")] = None,
     storage: Annotated[
         str | None,
-        typer.Option(
-            envvar="FACEZOO_STORAGE", show_envvar=False, help="SQLite file or postgresql:// URL."
-        ),
+        typer.Option(help="SQLite file, or a URL; better in the variable FACEZOO_STORAGE."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes here.")] = 1,
     prune: Annotated[bool, typer.Option("--prune", help="End trials that lag behind.")] = False,
-    pruner: Annotated[str, typer.Option(help="median or hyperband, with --prune.")] = "median",
-    metric: Annotated[str, typer.Option(help="accuracy or log_loss, of validation.")] = "accuracy",
+    pruner: Annotated[
+        str | None, typer.Option(help="Prune by hyperband, or by median as --prune does.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="accuracy (the default) or log_loss, of validation.")
+    ] = None,
     seeds: Annotated[
         int, typer.Option(min=0, help="Train and test the best with so many; 0 not.")
     ] = 5,
@@ -49,18 +53,15 @@ def tune(
     as_json: Json = False,
 ):
     """Search a recipe's hyperparameters by validation pictures; test the best setting once."""
-    from facezoo.recipes import Space, get_recipe, get_space, load_data
+    from facezoo.recipes import Space, get_recipe, get_space
 
     searched = None
     if recipe is not None:
-        recipe, changes = get_recipe(recipe), assignments(settings or ())
-        searched = get_space(recipe) if space is None else Space.from_file(space)
+        changes = assignments(settings)
+        searched = get_space(get_recipe(recipe)) if space is None else Space.from_file(space)
         searched = searched.without(changes)
-        if dataset is not None:
-            recipe = recipe.on_dataset(dataset, changes.get("target"))
-        recipe = recipe.override(changes)
+        recipe = chosen_recipe(recipe, dataset, changes)
         searched.check(recipe)
-        load_data(recipe)  # what is missing is told before Keras takes its seconds to start
     elif dataset or settings or space:
         raise RecipeError(
             "Got --dataset, --set or --space without a recipe; expected them with one, since a "
@@ -78,7 +79,7 @@ def tune(
             study=study,
             storage=storage,
             metric=metric,
-            pruner=pruner if prune else None,
+            pruner=pruner or ("median" if prune else None),
             jobs=jobs,
             seeds=seeds,
             runs=runs,
@@ -110,7 +111,8 @@ def _teller(bar):
 
     def tell(done, asked, best):
         figures = "" if best is None else f"best {best:.4f}"
-        bar.update(task, completed=done, total=asked, figures=figures)
+        what = "trials" if done < asked else "the best setting, seed by seed"
+        bar.update(task, completed=done, total=asked, figures=figures, description=what)
         if not err.is_terminal and done and done not in shown:
             print(f"trial {done}/{asked}  {figures}", file=sys.stderr)
         shown.add(done)

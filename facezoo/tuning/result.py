@@ -9,13 +9,13 @@ import matplotlib
 import optuna
 import pandas as pd
 from matplotlib import pyplot
+from optuna.trial import TrialState
 
 from facezoo.files import replacing
 from facezoo.recipes import Recipe
 from facezoo.runs import RunFolder
-from facezoo.tuning.search import finished
-
-FIGURES = ("history", "importance", "parallel", "slice")
+from facezoo.tuning.claims import WHY, finished
+from facezoo.tuning.search import setting
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,12 +53,12 @@ def trials_table(study, search):
         row = {
             "number": trial.number,
             "state": trial.state.name.lower(),
-            search.metric: trial.value,
+            search.metric: None if trial.state == TrialState.PRUNED else trial.value,
             "seconds": taken,
             "run": trial.user_attrs.get("run"),
-            "why": trial.user_attrs.get("why", ""),
+            "why": trial.user_attrs.get(WHY, ""),
         }
-        rows.append({**row, **{name: trial.params.get(name) for name in search.space.fields}})
+        rows.append({**row, **setting(trial.params, search.space)})
     return pd.DataFrame(rows)
 
 
@@ -69,30 +69,31 @@ def write_result(study, search, table, recipe, folder):
         table.to_csv(beside, index=False)
     with replacing(folder / "best_recipe.json") as beside:
         beside.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", "utf-8")
-    for name in FIGURES:
+    for name in drawn():
         figure = draw(study, search, name)
         if figure is not None:
             with replacing(folder / f"{name}.png") as beside:
                 figure.savefig(beside, format="png", dpi=120, bbox_inches="tight")
 
 
-def draw(study, search, name):
-    """Return one of `FIGURES` as a matplotlib Figure; None where the trials are too few for it.
-
-    Drawn by Optuna.
-    """
+def drawn():
+    """Return `{name: Optuna's function}` of the figures."""
     plots = optuna.visualization.matplotlib
-    kinds = {
+    return {
         "history": plots.plot_optimization_history,
         "importance": plots.plot_param_importances,
         "parallel": plots.plot_parallel_coordinate,
         "slice": plots.plot_slice,
     }
+
+
+def draw(study, search, name):
+    """Return one of `drawn()` as a matplotlib Figure; None where the trials are too few for it."""
     named = {} if name == "importance" else {"target_name": f"validation {search.metric}"}
     with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.simplefilter("ignore")
         try:
-            axes = kinds[name](study, **named)
+            axes = drawn()[name](study, **named)
         except (ValueError, RuntimeError):  # fewer than two trials, or all alike
             return None
     first = axes.flat[0] if hasattr(axes, "flat") else axes

@@ -1,27 +1,46 @@
 """`Search`: what is searched and how; and the Optuna study that keeps it and its trials."""
 
 import dataclasses
+import functools
 import importlib.util
 import json
-import os
 import random
+import secrets
 import time
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
 
 from facezoo.errors import TuningError, unknown
 from facezoo.recipes import Recipe, Space
-from facezoo.tuning.storage import masked, open_storage
+from facezoo.tuning.claims import CELL, cells_taken, finished, live, waiting
 
 FORMAT = 1
 METHODS = ("bayes", "grid", "random", "gp")
-PRUNERS = (None, "median", "hyperband")
-METRICS = {"accuracy": "maximize", "log_loss": "minimize"}  # of the validation pictures
+PRUNERS = ("median", "hyperband")
+TRIALS = 20
 KEY = "facezoo"  # user attribute of the study that holds the search
-READY = "facezoo_ready"  # set once every cell of a grid waits
-WAIT = 60  # seconds that a worker waits for the one that made the study to fill it
+SHUFFLED = 100_000  # cells
+WAIT = 5  # seconds that a worker gives the one that has just made the study
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A figure of the validation pictures.
+
+    Args:
+        direction: "maximize" or "minimize".
+        epoch: name of the figure that an epoch ends with, for pruning.
+    """
+
+    direction: str
+    epoch: str
+
+
+METRICS = {
+    "accuracy": Metric("maximize", "val_accuracy"),
+    "log_loss": Metric("minimize", "val_loss"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,13 +52,14 @@ class Search:
         space: `Space` of its fields.
         method: "bayes" (multivariate TPE), "grid", "random", or "gp" (Gaussian process, which
             wants PyTorch).
-        trials: settings to try; for a grid None is all cells.
+        trials: settings to try; None for 20, or for all cells of a grid.
         metric: "accuracy" or "log_loss", of the validation pictures.
         pruner: None, "median" or "hyperband": stops trials that lag behind.
+        fingerprint: of the data, so that all workers have the same.
 
     Raises:
         UnknownName: no such method, metric, pruner or field.
-        TuningError: no trials.
+        TuningError: no trials, or figures that pruning cannot compare.
         RecipeError: a value of the space that the recipe cannot take.
     """
 
@@ -49,26 +69,35 @@ class Search:
     trials: int | None = None
     metric: str = "accuracy"
     pruner: str | None = None
+    fingerprint: str = ""
 
     def __post_init__(self):
-        for kind, known in (("method", METHODS), ("pruner", PRUNERS), ("metric", METRICS)):
-            if getattr(self, kind) not in known:
-                raise unknown(kind, getattr(self, kind), filter(None, known))
-        if self.trials is None and self.method != "grid":
-            object.__setattr__(self, "trials", 20)
-        if self.trials is not None and (not isinstance(self.trials, int) or self.trials < 1):
+        for kind, known in (("method", METHODS), ("metric", METRICS), ("pruner", PRUNERS)):
+            value = getattr(self, kind)
+            if value not in known and (kind, value) != ("pruner", None):
+                raise unknown(kind, value, known)
+        whole = isinstance(self.trials, int) and not isinstance(self.trials, bool)
+        if self.trials is not None and not (whole and self.trials >= 1):
             raise TuningError(
                 f"Got trials={self.trials!r}; expected a whole number of at least 1. Change it."
             )
         self.space.check(self.recipe)
+        if self.pruner and self.metric == "log_loss" and "label_smoothing" in self.space.fields:
+            raise TuningError(
+                "Got pruning by log_loss with label_smoothing in the space; expected losses of one "
+                "scale, which smoothing changes. Search by accuracy, or without pruning."
+            )
         if self.method == "grid":
-            cells = len(self.space.cells())
-            object.__setattr__(self, "trials", min(self.trials or cells, cells))
+            self.space.cell(0)  # refuses what has no grid
+        cells = self.space.count()
+        trials = self.trials or (cells if self.method == "grid" else TRIALS)
+        object.__setattr__(self, "trials", trials if cells is None else min(trials, cells))
 
     def to_dict(self):
         """Return the fields as JSON holds them."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         nested = {"recipe": self.recipe.to_dict(), "space": self.space.to_dict()}
-        return {"format": FORMAT, **vars(self), **nested}
+        return {"format": FORMAT, **fields, **nested}
 
     @classmethod
     def from_dict(cls, stored, study):
@@ -87,137 +116,151 @@ class Search:
         fields["space"] = Space.from_dict(fields["space"])
         return cls(**fields)
 
+    @functools.cached_property
     def cells(self):
-        """Return the cells of the grid in the order in which they are tried, seeded."""
-        cells = self.space.cells()
-        random.Random(self.recipe.seed).shuffle(cells)
-        return cells[: self.trials]
+        """`{number: cell}` of the grid's cells in the order in which they are tried."""
+        count, draw = self.space.count(), random.Random(self.recipe.seed)
+        # of a grid that fits into memory more trials are the same ones and others
+        most = count if count <= SHUFFLED else self.trials
+        order = draw.sample(range(count), most)[: self.trials]
+        return {number: self.space.cell(number) for number in order}
 
 
-def open_study(name, url, search=None):
+def open_study(name, storage, search=None, trials=None):
     """Make a study, or join the one of that name.
 
     Args:
         name: of the study.
-        url: of the storage.
+        storage: Optuna's.
         search: what to search; None to join whatever the study searches.
+        trials: when joining, another number of settings to try; None for the study's.
 
     Returns:
-        (optuna.Study, `Search`): with the trials that were asked for now.
+        (optuna.Study, `Search`).
 
     Raises:
-        TuningError: no such study to join, or one of another recipe, space, method or metric.
+        TuningError: no such study to join, or one of another recipe, space, data, method or
+            metric.
     """
-    storage = open_storage(url)
-    names = optuna.study.get_all_study_names(storage)
     made = False
-    if name not in names:
-        if search is None:
-            known = f" There are: {', '.join(names)}." if names else ""
-            raise TuningError(
-                f"Got study {name!r}, which {masked(url)} does not hold; expected one to join."
-                f"{known} Name a recipe to begin it."
-            )
+    if search is not None:
         try:
-            study = optuna.create_study(
-                study_name=name, storage=storage, direction=METRICS[search.metric]
-            )
-            study.set_user_attr(KEY, search.to_dict())
+            direction = METRICS[search.metric].direction
+            study = optuna.create_study(study_name=name, storage=storage, direction=direction)
             made = True
         except optuna.exceptions.DuplicatedStudyError:
-            pass  # another worker was faster
+            pass
     if not made:
-        study = optuna.load_study(study_name=name, storage=storage)
-        stored = Search.from_dict(_awaited(study, KEY), name)
-        if search is not None:
-            _refuse_another(stored, search, name)
-        if search is not None and search != stored:  # more trials: those that join learn it
-            study.set_user_attr(KEY, search.to_dict())
-        search = search or stored
-    if search.method == "grid":
-        ready = 0 if made else _awaited(study, READY) or 0
-        if ready < search.trials:
-            for number, cell in enumerate(search.cells()):
-                attributes = {"cell": number}
-                study.enqueue_trial(_encoded(cell), user_attrs=attributes, skip_if_exists=not made)
-            study.set_user_attr(READY, search.trials)
-    study.sampler, study.pruner = _sampler(search, study), _pruner(search)
+        try:
+            study = optuna.load_study(study_name=name, storage=storage)
+        except KeyError:
+            known = sorted(optuna.study.get_all_study_names(storage))
+            there = f" There are: {', '.join(known)}." if known else ""
+            raise TuningError(
+                f"Got study {name!r}, which the storage does not hold; expected one to join."
+                f"{there} Name a recipe to begin it."
+            ) from None
+        stored = _stored(study, search is None)
+        if stored is not None:
+            stored = Search.from_dict(stored, name)
+            if search is not None:
+                _refuse_another(stored, search, name)
+            search = search or stored
+            if trials is not None:
+                search = dataclasses.replace(search, trials=trials)
+    if made or stored is None or search != stored:
+        study.set_user_attr(KEY, search.to_dict())  # those that join learn it
+    study.sampler, study.pruner = _sampler(search, study, made), _pruner(search)
     return study, search
+
+
+def fill(study, search):
+    """Queue the cells of a grid that are neither done nor queued."""
+    taken = cells_taken(study)
+    for number, cell in search.cells.items():
+        if number not in taken:
+            study.enqueue_trial(encoded(cell), user_attrs={CELL: number})
+
+
+def complete(study, search):
+    """Return whether every setting that was asked for has been tried."""
+    counted = finished(study)
+    if search.method == "grid":
+        return set(search.cells) <= {t.user_attrs.get(CELL) for t in counted}
+    return len(counted) >= search.trials
+
+
+def wanted(study, search):
+    """Return whether there is a trial to begin."""
+    if search.method == "grid":
+        return bool(waiting(study))
+    return len(finished(study)) + len(live(study)) < search.trials
 
 
 def suggest(trial, space):
     """Return `{field: value}` that a trial is to try."""
-    values = {}
     for name, choices in space.fields.items():
         if isinstance(choices, tuple):
-            texts = {_text(choice): choice for choice in choices}
-            values[name] = texts[trial.suggest_categorical(name, list(texts))]
+            trial.suggest_categorical(name, [_text(choice) for choice in choices])
         elif choices.whole:
             step = {} if choices.log else {"step": choices.step or 1}
-            values[name] = trial.suggest_int(
-                name, choices.low, choices.high, log=choices.log, **step
-            )
+            trial.suggest_int(name, choices.low, choices.high, log=choices.log, **step)
         else:
-            values[name] = trial.suggest_float(
-                name, choices.low, choices.high, log=choices.log, step=choices.step
-            )
-    return values
+            range_ = {"log": choices.log, "step": choices.step}
+            trial.suggest_float(name, choices.low, choices.high, **range_)
+    return setting(trial.params, space)
 
 
 def setting(params, space):
-    """Return `{field: value}` of a finished trial's parameters."""
+    """Return `{field: value}` of a trial's parameters."""
     values = {}
     for name, choices in space.fields.items():
         texts = {_text(choice): choice for choice in choices} if isinstance(choices, tuple) else {}
-        values[name] = texts.get(params[name], params[name])
+        if name in params:
+            values[name] = texts.get(params[name], params[name])
     return values
 
 
-def finished(study):
-    """Return the trials that count: done, pruned, or failed for a reason of their own."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        or (trial.state == TrialState.FAIL and "why" in trial.user_attrs)
-    ]
-
-
-def running(study):
-    """Return the trials that a worker is at, or was when it died."""
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-
-def _text(value):
-    """A choice as Optuna can store it: lists and dicts as text."""
-    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
-
-
-def _encoded(cell):
+def encoded(cell):
+    """Return a setting as Optuna stores it: lists and objects as text."""
     return {name: _text(value) for name, value in cell.items()}
 
 
+def _text(value):
+    return json.dumps(value) if isinstance(value, list | dict) else value
+
+
+def _stored(study, joining):
+    """Return the search that a study holds; None where its maker died before it wrote it."""
+    end = time.monotonic() + WAIT
+    while KEY not in study.user_attrs and time.monotonic() < end:
+        time.sleep(0.2)
+    if KEY not in study.user_attrs and (joining or study.get_trials(deepcopy=False)):
+        return {}  # not facezoo's
+    return study.user_attrs.get(KEY)
+
+
 def _refuse_another(stored, search, name):
-    for field in ("recipe", "space", "method", "metric"):
-        if getattr(stored, field) != getattr(search, field):
+    for field in ("recipe", "space", "method", "metric", "fingerprint"):
+        had, got = (getattr(each, field) for each in (stored, search))
+        if field == "recipe":
+            had, got = had.trained.to_dict(), got.trained.to_dict()
+            differ = {k: had[k] for k in had if had[k] != got[k]}
+            had, got = differ, {k: got[k] for k in differ}
+        if had != got:
+            what = "data" if field == "fingerprint" else field
+            told = "" if field in ("space", "fingerprint") else f" ({had} there, {got} here)"
             raise TuningError(
-                f"Got study {name!r}, which exists with another {field}; expected the same. "
-                "Choose another --study, or leave the recipe out to join it as it is."
+                f"Got study {name!r}, which exists with another {what}{told}; expected the same. "
+                f"Choose another --study, or join it as it is: --study {name} without a recipe."
             )
 
 
-def _awaited(study, key):
-    """Return a user attribute of the study once it is there, or None."""
-    end = time.monotonic() + WAIT
-    while key not in study.user_attrs and time.monotonic() < end:
-        time.sleep(0.2)
-    return study.user_attrs.get(key)
-
-
-def _sampler(search, study):
-    """The sampler of a method; what it draws differs from worker to worker and call to call."""
+def _sampler(search, study, made):
+    """The sampler of a method; the one that makes a study draws the same each time."""
     known = len(study.get_trials(deepcopy=False))
-    worker = os.getpid() if running(study) else 0  # alone, the same call draws the same
+    alone = made or (known and not live(study))
+    worker = 0 if alone else secrets.randbits(32)
     seed = int(np.random.SeedSequence([search.recipe.seed, known, worker]).generate_state(1)[0])
     if search.method == "gp":
         if importlib.util.find_spec("torch") is None:  # Optuna says so after ten trials
@@ -227,7 +270,7 @@ def _sampler(search, study):
             )
         return optuna.samplers.GPSampler(seed=seed, deterministic_objective=True)
     if search.method == "bayes":
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
     return optuna.samplers.RandomSampler(seed=seed)
 
 

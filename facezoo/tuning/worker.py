@@ -1,21 +1,19 @@
-"""Workers: what runs the trials of a study, in this process or in several."""
+"""`Worker`: what runs the trials of a study in one process."""
 
-import json
+import contextlib
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from facezoo.tuning.search import finished, running
-from facezoo.tuning.trial import Trials
+from facezoo.tuning import storage
+from facezoo.tuning.claims import ASIDE, WHY, finished, live, queue_again
+from facezoo.tuning.search import complete, fill, wanted
+from facezoo.tuning.trials import Trials
 
 POLL = 1.0  # seconds between two looks at what other workers do
-PATIENCE = 60  # seconds that interrupted workers get to put their trials back
 
 
 class Worker:
@@ -35,108 +33,75 @@ class Worker:
     ):
         self.study, self.search, self.limit, self.told = study, search, limit, told
         self.trials = Trials(search, folder, root, callbacks)
+        self.counted = 0  # trials done, when last looked at
+        self._first_seen = {}
 
-    def tell(self, *_):
+    def tell(self):
         """Say how far the search is."""
+        self.counted = len(finished(self.study))
         if self.told is not None:
             try:
                 best = self.study.best_value
             except ValueError:  # no trial is done
                 best = None
-            self.told(len(finished(self.study)), self.search.trials, best)
-
-    @property
-    def done(self):
-        """Whether nothing is left to try: the trials asked for, or the whole space."""
-        enough = len(finished(self.study)) >= self.search.trials
-        return enough or (self._spent() and not running(self.study))
+            self.told(self.counted, self.search.trials, best)
 
     def work(self):
-        """Run trials until all are done, the time is up, or nothing is left to try.
+        """Run trials until all are done or the time is up.
 
         Waits for the trials of other workers, and runs those again whose worker died.
         """
         while True:
+            self._recover()
             self.tell()
-            optuna.storages.fail_stale_trials(self.study)  # and queue them again
-            left = self.limit - time.monotonic()
-            if self.done or left <= 0:
+            if complete(self.study, self.search) or time.monotonic() >= self.limit:
                 return
-            if self._taken() < self.search.trials and not self._spent():
-                self.study.optimize(
-                    self.trials,
-                    timeout=None if left == math.inf else left,
-                    catch=Trials.caught,
-                    callbacks=[self._after],
-                )
-            else:  # others are at the last trials
+            if wanted(self.study, self.search):
+                self._run_one()
+            elif live(self.study):
                 time.sleep(POLL)
+            elif self.search.method == "grid":
+                fill(self.study, self.search)  # at first, and what a death left out
 
-    def _after(self, study, trial):
-        self.tell()
-        if self._taken() >= self.search.trials:
-            study.stop()
+    def _run_one(self):
+        self.trials.current = self.trials.unable = None
+        try:
+            self.study.optimize(self.trials, n_trials=1, catch=(Exception,))
+        except KeyboardInterrupt:
+            self._put_back()
+            raise
+        except Exception:
+            if self._state() in (None, TrialState.RUNNING):
+                raise
+            # it was silent for so long, such as on a machine asleep, that another took it over
+        if self.trials.unable is not None:
+            self._put_back()
+            raise self.trials.unable
 
-    def _taken(self):
-        return len(finished(self.study)) + len(running(self.study))
+    def _state(self):
+        """State of the trial at work."""
+        number = self.trials.current
+        return None if number is None else self.study.get_trials(deepcopy=False)[number].state
 
-    def _spent(self):
-        """Whether the space is searched through; a trial put back is still to be run."""
-        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        return self.trials.spent and not waiting
+    def _put_back(self):
+        """Queue the setting of the trial at work, which did not end."""
+        number = self.trials.current
+        if number is None:
+            return
+        trial = self.study.get_trials(deepcopy=False)[number]
+        if not {WHY, ASIDE} & trial.user_attrs.keys():
+            if trial.state == TrialState.RUNNING:
+                self.study.tell(number, state=TrialState.FAIL)
+            queue_again(self.study, trial)
 
-
-def run_workers(count, given, tell):
-    """Run worker processes until all have ended; interrupt them where this one is.
-
-    Args:
-        count: of processes.
-        given: arguments of `tune` that join a study.
-        tell: called about once a second.
-    """
-    threads = str(max(1, (os.cpu_count() or 1) // count))
-    shares = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    environment = {**dict.fromkeys(shares, threads), **os.environ}
-    workers = []
-    try:
-        for _ in range(count):
-            worker = subprocess.Popen(
-                [sys.executable, "-m", __name__],
-                stdin=subprocess.PIPE,  # not its arguments, which any user may list
-                env=environment,
-                start_new_session=True,  # Ctrl-C reaches it through this process alone
-            )
-            worker.stdin.write(json.dumps(given).encode())
-            worker.stdin.close()
-            workers.append(worker)
-        while any(worker.poll() is None for worker in workers):
-            tell()
-            time.sleep(POLL)
-    finally:
-        for worker in workers:
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGINT)
-        for worker in workers:
-            try:
-                worker.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-
-
-def main():
-    """Join a study as stdin says, run trials, and end."""
-    given = json.load(sys.stdin)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    from facezoo.terminal import starting_keras
-
-    with starting_keras():
-        from facezoo.tuning.tune import tune
-    try:
-        tune(**given, seeds=0)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
+    def _recover(self):
+        """Queue the trials again whose workers died."""
+        optuna.storages.fail_stale_trials(self.study)
+        now = time.monotonic()
+        for trial in live(self.study):
+            # one that died between its claim and its first sign of life is never stale
+            seen = self._first_seen.setdefault(trial.number, now)
+            if not trial.params and now - seen > 2 * storage.GRACE:
+                with contextlib.suppress(ValueError, UpdateFinishedTrialError):  # another did
+                    self.study.tell(trial.number, state=TrialState.FAIL)
+                    queue_again(self.study, trial)

@@ -1,0 +1,88 @@
+"""Several workers on this machine, a process each, that join a study by its name."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+POLL = 1.0  # seconds between two looks at them
+PATIENCE = 60  # seconds that interrupted workers get to put their trials back
+
+
+def run_workers(count, given, tell):
+    """Run worker processes until all have ended; interrupt them where this one is.
+
+    Args:
+        count: of processes.
+        given: arguments of `work`, JSON-safe.
+        tell: called about once a second.
+    """
+    share = str(max(1, (os.cpu_count() or 1) // count))
+    threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    shares = {**dict.fromkeys(threads, share), "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    workers = []
+    try:
+        for _ in range(count):
+            worker = subprocess.Popen(
+                [sys.executable, "-m", __name__],
+                stdin=subprocess.PIPE,
+                env={**shares, **os.environ},
+                start_new_session=True,  # Ctrl-C reaches it through this process alone
+            )
+            workers.append(worker)
+            # no argument, which any user may list; open as long as this process lives
+            worker.stdin.write(json.dumps(given).encode() + b"\n")
+            worker.stdin.flush()
+        while any(worker.poll() is None for worker in workers):
+            tell()
+            time.sleep(POLL)
+    finally:
+        for worker in workers:
+            worker.stdin.close()
+        for worker in workers:
+            try:
+                worker.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+
+def work(study, storage, folder, root, timeout):
+    """Run trials of a study that exists until all are done or the time is up."""
+    from pathlib import Path
+
+    from facezoo.terminal import starting_keras
+
+    with starting_keras():
+        from facezoo.tuning.searching import joined
+    with joined(study, storage, Path(folder), timeout=timeout, root=root) as worker:
+        worker.work()
+
+
+def main():
+    """Do what the first line of stdin says; stop when stdin ends, with the process that asked."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    given = json.loads(sys.stdin.readline())
+
+    def follow():
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=follow, daemon=True).start()
+    from facezoo.errors import FacezooError
+
+    try:
+        work(**given)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except FacezooError as error:
+        print(f"facezoo: a worker ended: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
