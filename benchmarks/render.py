@@ -131,7 +131,7 @@ def tuning(results):
     recipe = results["recipe"]
     return (
         f"Study A's space has {len(cells)} cells. With all of them trained once ({recipe['limit']} "
-        f"drawn faces, {recipe['epochs']} epochs, validation accuracy "
+        f"drawn faces, {recipe['target']}, {recipe['epochs']} epochs, validation accuracy "
         f"{min(c['accuracy'] for c in cells):.3f} to {max(c['accuracy'] for c in cells):.3f}), "
         f"replayed searches come within {results['within']:g} of the best after "
         f"{medians['bayes']:g} trials by `bayes` (median of {len(trials['bayes'])}: {counts}) and "
