@@ -2,11 +2,12 @@
 
 import math
 import random
+import warnings
 
 import keras
 import optuna
 
-from facezoo.errors import DatasetNotFound, RunError, StoreError, TuningError
+from facezoo.errors import CollapseWarning, DatasetNotFound, RunError, StoreError, TuningError
 from facezoo.training import train
 from facezoo.tuning.claims import ASIDE, CELL, WHY, finished, rivals
 from facezoo.tuning.search import METRICS, encoded, suggest
@@ -64,13 +65,16 @@ class Trials:
         watch = _Report(trial, metric.epoch, prune=self.search.pruner is not None)
         before = set(self._folders(recipe))
         try:
-            run = train(
-                recipe,
-                runs=self.runs,
-                root=self.root,
-                evaluate=False,  # the test pictures are the winner's
-                callbacks=[watch, *self.callbacks],
-            )
+            with warnings.catch_warnings():
+                # a search tries what collapses, too; history.csv has it
+                warnings.simplefilter("ignore", CollapseWarning)
+                run = train(
+                    recipe,
+                    runs=self.runs,
+                    root=self.root,
+                    evaluate=False,  # the test pictures are the winner's
+                    callbacks=[watch, *self.callbacks],
+                )
         finally:
             for path in set(self._folders(recipe)) - before:  # none, of one that broke at once
                 trial.set_user_attr("run", str(path))
