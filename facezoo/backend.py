@@ -197,7 +197,8 @@ def processor():
     except OSError:  # no Linux
         names = []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {cores} cores"
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
 def versions():
