@@ -356,7 +356,7 @@ WORKER = """
     from facezoo.tuning import storage, trials as trials_module
     from facezoo import get_recipe, tune
 
-    storage.HEARTBEAT, storage.GRACE = 1, 3
+    storage.HEARTBEAT, storage.GRACE = 1, 20  # seconds; a busy machine starves workers
 
     class Stub:
         def __call__(self, recipe, **options):

@@ -135,6 +135,9 @@ def _claim_alone(engine):
     @sqlalchemy.event.listens_for(engine, "connect")
     def leave_transactions_to_us(connection, _):
         connection.isolation_level = None
+        # whole after a killed process; the disk is waited for now and then, not at every figure
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def begin(connection):

@@ -9,10 +9,10 @@ import optuna
 
 from facezoo.errors import CollapseWarning, DatasetNotFound, RunError, StoreError, TuningError
 from facezoo.training import train
-from facezoo.tuning.claims import ASIDE, CELL, WHY, finished, rivals
+from facezoo.tuning.claims import ASIDE, CELL, WHY, rivals
 from facezoo.tuning.search import METRICS, encoded, suggest
 
-REDRAWS = 5  # settings in a row that were tried before; then one that was not is drawn evenly
+SEARCHED = 10_000  # settings of a space that are looked through for one that was not tried
 UNABLE = (  # what is wrong with this machine, not with the setting
     DatasetNotFound,
     StoreError,
@@ -41,7 +41,6 @@ class Trials:
         self.runs = folder / "trials"
         self.current = None  # number of the trial at work
         self.unable = None  # the error by which this machine cannot train any
-        self._redrawn = 0
 
     def __call__(self, trial):
         """Train a trial's setting; return its validation figure."""
@@ -100,24 +99,25 @@ class Trials:
             raise _aside(trial, "one more than asked for")
         values = suggest(trial, self.search.space)
         if any(other.params == trial.params for other in others):
-            self._redraw(trial.study)
+            self._queue_near(trial, [other.params for other in others])
             raise _aside(trial, "a setting that was tried before")
-        self._redrawn = 0
         return values
 
-    def _redraw(self, study):
-        """Let the sampler draw again; after a few times queue a setting that was not tried."""
-        self._redrawn += 1
+    def _queue_near(self, trial, tried):
+        """Queue a setting that was not tried and differs in as few fields as may be.
+
+        A sampler that knows where the best lies draws it again and again. Where the settings
+        cannot be counted, or are very many, it soon draws another.
+        """
         count = self.search.space.count()
-        if count is None or self._redrawn < REDRAWS:
+        if count is None or count > SEARCHED:
             return
-        self._redrawn = 0
-        tried = [trial.params for trial in finished(study)]
-        for number in random.Random(len(tried)).sample(range(count), count):
-            cell = encoded(self.search.space.cell(number))
-            if cell not in tried:
-                study.enqueue_trial(cell)
-                return
+        cells = (encoded(self.search.space.cell(number)) for number in range(count))
+        left = [cell for cell in cells if cell not in tried]
+        if left:
+            random.Random(trial.number).shuffle(left)  # among equals any
+            near = max(left, key=lambda cell: len(cell.items() & trial.params.items()))
+            trial.study.enqueue_trial(near)
 
 
 class _Report(keras.callbacks.Callback):
