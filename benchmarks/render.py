@@ -136,7 +136,7 @@ def tuning(results):
         f"replayed searches come within {results['within']:g} of the best after "
         f"{medians['bayes']:g} trials by `bayes` (median of {len(trials['bayes'])}: {counts}) and "
         f"{medians['random']:g} by `random`. The search itself takes "
-        f"{results['search_seconds'] * 1000:.0f} ms a trial, {share:.1%} of so short a training: "
+        f"{results['search_seconds'] * 1000:.0f} ms a trial, {share:.1%} of so short a training. "
         f"{made_by(results, 'tuning')}\n"
     )
 
