@@ -1,6 +1,7 @@
 """Several workers on this machine, a process each, that join a study by its name."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -65,6 +66,7 @@ def work(study, storage, folder, root, timeout):
 def main():
     """Do what the first line of stdin says; stop when stdin ends, with the process that asked."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints at many short trainings
     signal.signal(signal.SIGINT, signal.default_int_handler)
     given = json.loads(sys.stdin.readline())
 

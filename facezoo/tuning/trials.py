@@ -41,6 +41,7 @@ class Trials:
         self.runs = folder / "trials"
         self.current = None  # number of the trial at work
         self.unable = None  # the error by which this machine cannot train any
+        self.interrupted = False
 
     def __call__(self, trial):
         """Train a trial's setting; return its validation figure."""
@@ -54,6 +55,8 @@ class Trials:
             self.unable = error
             raise
         except Exception as error:
+            if self.interrupted:  # a library in which Ctrl-C became an error of its own
+                raise KeyboardInterrupt from error
             trial.set_user_attr(WHY, " ".join(str(error).split())[:500] or type(error).__name__)
             raise
 

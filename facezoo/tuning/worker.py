@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import signal
+import threading
 import time
 
 import optuna
@@ -51,6 +53,10 @@ class Worker:
 
         Waits for the trials of other workers, and runs those again whose worker died.
         """
+        with self._heeding_ctrl_c():
+            self._work()
+
+    def _work(self):
         while True:
             self._recover()
             self.tell()
@@ -62,6 +68,25 @@ class Worker:
                 time.sleep(POLL)
             elif self.search.method == "grid":
                 fill(self.study, self.search)  # at first, and what a death left out
+
+    @contextlib.contextmanager
+    def _heeding_ctrl_c(self):
+        """Remember that Ctrl-C was pressed, whatever becomes of the exception on its way."""
+        before = signal.getsignal(signal.SIGINT)
+        main = threading.current_thread() is threading.main_thread()
+        if not main or before is not signal.default_int_handler:
+            yield
+            return
+
+        def heed(*_):
+            self.trials.interrupted = True
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGINT, heed)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _run_one(self):
         self.trials.current = self.trials.unable = None
