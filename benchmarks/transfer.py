@@ -7,7 +7,7 @@ runs/reproduce/pooling-plus/<time>/seed-0. Heads are cut out of CMU's photograph
 cascades (frontal, profile and its mirror image), by the median box of that person and pose, or
 of the pose, where none is found; the network's last features of a head and of its mirror image
 are averaged, and a logistic regression on them tells the four expressions. It is fitted on the
-training people of `cmu_faces/leave-people-out`, its strength chosen on the validation people,
+training people of `cmu_faces/leave-people-out`, its C chosen on the validation people,
 and tested once on the people left out; seeds leave other people out. The network has never seen
 a CMU photograph.
 """
@@ -35,7 +35,7 @@ from facezoo.runs import RunFolder
 from facezoo.training import environment
 
 STORED = render.ROOT / "results" / "transfer.json"
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # scikit-learn's C
+CS = (1e-4, 1e-3, 1e-2, 1e-1)  # scikit-learn's C, the inverse of the regularisation's strength
 ENLARGED = 4  # times, before a cascade looks: a head is 20 to 30 of the 64 pixels wide
 SIDE = 48
 MARGIN = 0.1  # of a box, in all: FER2013 shows a little more than a cascade's box
@@ -59,7 +59,7 @@ def main():
         "network_accuracy": run.metrics["test"]["accuracy"],
         "protocol": "cmu_faces/leave-people-out",
         "seeds": CMU_SEEDS,
-        "strengths": [strength for _, strength in found],
+        "c": [c for _, c in found],
         "accuracy": pooled.accuracy,
         "accuracy_interval": np.mean([r.accuracy_interval for r in reports], axis=0).tolist(),
         "macro_f1": pooled.macro_f1,
@@ -67,7 +67,7 @@ def main():
         "confusion_matrix": pooled.confusion_matrix.tolist(),
     }
     options.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(json.dumps({k: result[k] for k in ("strengths", "accuracy", "accuracy_interval")}))
+    print(json.dumps({k: result[k] for k in ("c", "accuracy", "accuracy_interval")}))
     if options.json == STORED:
         write_page(render.ROOT)
 
@@ -79,7 +79,7 @@ def features_of(model):
 
 
 def one_seed(network, seed):
-    """Return (`Report` on the people left out, the strength chosen on validation people)."""
+    """Return (`Report` on the people left out, the C chosen on validation people)."""
     data = load_dataset("cmu_faces", target="expression", protocol="leave-people-out", seed=seed)
     splits = (data.train, data.validation, data.test)
     faces = heads(
@@ -90,13 +90,13 @@ def one_seed(network, seed):
     ends = np.cumsum([len(split) for split in splits])[:-1]
     train, validation, test = np.split(np.mean(list(seen), axis=0), ends)
     fitted = {
-        strength: make_pipeline(
-            StandardScaler(), LogisticRegression(C=strength, max_iter=2000)
-        ).fit(train, data.train.classes)
-        for strength in STRENGTHS
+        c: make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000)).fit(
+            train, data.train.classes
+        )
+        for c in CS
     }
-    scores = {s: each.score(validation, data.validation.classes) for s, each in fitted.items()}
-    best = max(scores, key=scores.get)  # the first, which is the weakest, of equals
+    scores = {c: each.score(validation, data.validation.classes) for c, each in fitted.items()}
+    best = max(scores, key=scores.get)  # the first, the strongest regularisation, of equals
     answers = fitted[best].predict_proba(test)
     return evaluate_predictions(answers, data.test.classes, data.label_set), best
 

@@ -383,7 +383,7 @@ def start(storage, runs, kind):
     return subprocess.Popen(command, env=environment, **pipes)
 
 
-def nothing_lost(storage, runs, workers):
+def assert_nothing_lost(storage, runs, workers):
     """Kill one of several workers in the middle of a trial; the others do its work."""
     stuck = start(storage, runs, "stuck")
     assert stuck.stdout.readline() == "at it\n", stuck.stderr.read()
@@ -400,7 +400,7 @@ def nothing_lost(storage, runs, workers):
 
 
 def test_a_killed_worker_loses_no_trial_on_sqlite(tmp_path):
-    nothing_lost(tmp_path / "study.db", tmp_path, workers=4)
+    assert_nothing_lost(tmp_path / "study.db", tmp_path, workers=4)
 
 
 @pytest.fixture(scope="module")
@@ -444,7 +444,7 @@ def postgres():
 
 
 def test_four_workers_of_one_postgresql_study_lose_and_repeat_nothing(postgres, tmp_path):
-    nothing_lost(postgres, tmp_path, workers=4)
+    assert_nothing_lost(postgres, tmp_path, workers=4)
     with pytest.raises(TuningError, match="password authentication failed") as refused:
         search(tmp_path, storage=postgres.replace("secret", "wrong"))
     assert "wrong" not in str(refused.value)

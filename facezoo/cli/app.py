@@ -98,9 +98,9 @@ def _missing(error):
             f"Got no {error.name}, the Keras backend asked for; expected it to be installed. "
             "Install it, or set KERAS_BACKEND to one that is: tensorflow, jax or torch."
         )
-    if error.name in ("optuna", "sqlalchemy", "psycopg"):
+    if error.name == "optuna":  # what comes with it is imported after it
         return (
-            f"Got no module {error.name!r}, which `facezoo tune` wants; expected it to be "
+            "Got no module 'optuna', which `facezoo tune` wants; expected it to be "
             "installed. Run: pip install 'facezoo[tune]'"
         )
     return f"Got no module {error.name!r}; expected it to be installed. Run: pip install facezoo"

@@ -85,6 +85,11 @@ def tune(
             runs=runs,
             told=_teller(bar),
         )
+    _tell_result(result, as_json)
+
+
+def _tell_result(result, as_json):
+    """Print what a search found."""
     if as_json:
         winner = None if result.winner is None else result.winner.metrics
         best = {"best": result.best, result.metric: result.value, "winner": winner}

@@ -1,12 +1,10 @@
 """Recipes by name: `list_recipes`, `get_recipe`, and their data; a file a study."""
 
-import json
-from pathlib import Path
-
 from facezoo.datasets import load_dataset
 from facezoo.errors import RecipeError, unknown
 from facezoo.recipes import cmu, expw, facex, ippm, pooling, synthetic
 from facezoo.recipes.base import Recipe, Schedule
+from facezoo.recipes.reading import read_json
 from facezoo.recipes.space import Range, Space
 
 FILES = (cmu, ippm, expw, pooling, facex, synthetic)
@@ -32,13 +30,7 @@ def get_recipe(name):
         return RECIPES[name]
     if not str(name).endswith(".json"):
         raise unknown("recipe", name, RECIPES)
-    try:
-        return Recipe.from_dict(json.loads(Path(name).read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RecipeError(
-            f"Got {str(name)!r}, which cannot be read as a recipe ({error}); expected a JSON file "
-            "as in a run folder's recipe.json. Check the path."
-        ) from None
+    return Recipe.from_dict(read_json(name, "recipe", "as in a run folder's recipe.json"))
 
 
 def get_space(recipe):

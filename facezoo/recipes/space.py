@@ -8,9 +8,9 @@ import dataclasses
 import itertools
 import json
 import math
-from pathlib import Path
 
 from facezoo.errors import FacezooError, RecipeError
+from facezoo.recipes.reading import read_json
 
 RANGE = {"low", "high", "log", "step"}
 CORNERS = 256  # combinations of other fields that a value is tried with
@@ -206,15 +206,9 @@ class Space:
         """Read a space from a JSON file.
 
         Raises:
-            FacezooError: the file cannot be read, or holds no space.
+            RecipeError: the file cannot be read, or holds no space.
         """
-        try:
-            return cls.from_dict(json.loads(Path(path).read_text("utf-8")))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise FacezooError(
-                f"Got {str(path)!r}, which cannot be read as a space ({error}); expected a JSON "
-                'file such as {"learning_rate": [0.001, 0.01]}. Check the path.'
-            ) from None
+        return cls.from_dict(read_json(path, "space", 'such as {"learning_rate": [0.001, 0.01]}'))
 
 
 def _choices(values):

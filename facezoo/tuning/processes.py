@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
-POLL = 1.0  # seconds between two looks at them
+POLL = 1.0  # seconds between two looks at what other workers do
 PATIENCE = 60  # seconds that interrupted workers get to put their trials back
 
 
@@ -53,8 +54,6 @@ def run_workers(count, given, tell):
 
 def work(study, storage, folder, root, timeout):
     """Run trials of a study that exists until all are done or the time is up."""
-    from pathlib import Path
-
     from facezoo.terminal import starting_keras
 
     with starting_keras():

@@ -12,10 +12,9 @@ from optuna.trial import TrialState
 
 from facezoo.tuning import storage
 from facezoo.tuning.claims import ASIDE, WHY, finished, live, queue_again
+from facezoo.tuning.processes import POLL
 from facezoo.tuning.search import complete, fill, wanted
 from facezoo.tuning.trials import Trials
-
-POLL = 1.0  # seconds between two looks at what other workers do
 
 
 class Worker:
