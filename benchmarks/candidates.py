@@ -14,9 +14,9 @@ from cells import gather, options, run_missing
 from pages import ROOT
 
 from facezoo import Augmentation, Recipe, train
-from facezoo.evaluation import load_run
 from facezoo.models.cost import count_multiply_adds, measure_milliseconds
 from facezoo.recipes.base import Schedule
+from facezoo.weights import load_model
 
 RESULTS = ROOT / "results" / "candidates.json"
 PICTURES, EPOCHS, BATCH = 8000, 10, 64
@@ -70,7 +70,7 @@ def measure(name, runs):
     """Train one candidate; return its row."""
     recipe = recipe_of(name)
     run = train(recipe, runs=runs, evaluate=False)
-    model = load_run(run)
+    model = load_model(run)
     metrics = run.metrics
     return {
         "candidate": name,

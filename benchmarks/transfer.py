@@ -26,13 +26,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from facezoo import load_dataset
-from facezoo.evaluation import load_run
 from facezoo.pooled import pool
 from facezoo.report import evaluate_predictions
 from facezoo.reproduction.page import write_page
 from facezoo.reproduction.studies import CMU_SEEDS
 from facezoo.runs import RunFolder
 from facezoo.training import environment
+from facezoo.weights import load_model
 
 STORED = render.ROOT / "results" / "transfer.json"
 CS = (1e-4, 1e-3, 1e-2, 1e-1)  # scikit-learn's C, the inverse of the regularisation's strength
@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--json", type=Path, default=STORED, help="where the figures go")
     options = parser.parse_args()
     run = RunFolder(options.run)
-    network = features_of(load_run(run))
+    network = features_of(load_model(run))
     found = [one_seed(network, seed) for seed in range(CMU_SEEDS)]
     reports = [report for report, _ in found]
     pooled = pool(reports)

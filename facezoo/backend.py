@@ -15,6 +15,7 @@ import functools
 import importlib
 import os
 import platform
+import warnings
 
 import keras
 import numpy as np
@@ -66,6 +67,28 @@ def check_pixels(images):
             "channels) in 0-255. Convert them, such as np.round(x * 255).astype('uint8') for "
             "floats in 0-1."
         )
+
+
+def run_litert(path, pictures):
+    """Answer for pictures by a .tflite file: uint8 (N, H, W, C) -> float32 (N, K)."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings(action="ignore"):  # it will move to a package of its own
+        interpreter = tf.lite.Interpreter(str(path))
+    (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], pictures.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], pictures)
+    interpreter.invoke()
+    return interpreter.get_tensor(answer["index"])
+
+
+def run_saved_model(path, pictures):
+    """Answer for pictures by a SavedModel folder: uint8 (N, H, W, C) -> float32 (N, K)."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))  # which holds the variables
+    return loaded.serve(pictures).numpy()
 
 
 def gradient(function, x):

@@ -12,7 +12,7 @@ import numpy as np
 
 from facezoo.errors import FacezooError, RecipeError
 
-_ORDER, _DRAWS = 0, 1  # first element of the spawn key: one stream of numbers for each use
+_ORDER, _DRAWS, _MIX = 0, 1, 2  # first element of the spawn key: one stream of numbers for each use
 
 
 def epoch_batches(n, batch_size, *, shuffle=False, seed=0, epoch=0):
@@ -57,6 +57,33 @@ def batch_rng(seed, epoch, batch):
     return _rng(seed, _DRAWS, epoch, batch)
 
 
+def mixed(images, labels, mixup, seed, epoch, batch):
+    """Mix every picture of a batch with another one of it: Zhang et al. 2018, arXiv:1710.09412.
+
+    Args:
+        images: uint8 (b, H, W, C).
+        labels: float32 (b, K).
+        mixup: number of 0 or more, both parameters of the Beta distribution that a picture's
+            share of the mixture is drawn from; the greater share is its own. 0 mixes nothing.
+        seed, epoch, batch: as for `batch_rng`.
+
+    Returns:
+        (uint8 (b, H, W, C), float32 (b, K)).
+    """
+    if not mixup:
+        return images, labels
+    rng = _rng(seed, _MIX, epoch, batch)
+    share = rng.beta(mixup, mixup, len(images)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    other = rng.permutation(len(images))
+
+    def mix(values):
+        own = share.reshape(-1, *[1] * (values.ndim - 1))
+        return own * values + (1 - own) * values[other]
+
+    return np.round(mix(images)).astype(np.uint8), mix(labels)
+
+
 class ArrayBatches(keras.utils.PyDataset):
     """The batches of `epoch_batches` as arrays, for `fit` on any Keras backend.
 
@@ -69,6 +96,7 @@ class ArrayBatches(keras.utils.PyDataset):
         split: `Split` of N pictures, N at least 1.
         batch_size: pictures a batch; the last one may be shorter.
         shuffle, seed, epoch: as for `epoch_batches`; `epoch` is the first one's number.
+        mixup: as for `mixed`; other than 0 wants labels (N, K).
 
     Attributes:
         epoch: int, number of the epoch that is served now.
@@ -78,8 +106,10 @@ class ArrayBatches(keras.utils.PyDataset):
         FacezooError: an empty split.
     """
 
-    def __init__(self, split, batch_size, *, shuffle=False, seed=0, epoch=0):
+    def __init__(self, split, batch_size, *, shuffle=False, seed=0, epoch=0, mixup=0.0):
         super().__init__()
+        check_mixup(mixup, split)
+        self.mixup = mixup
         self.split = split
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -94,7 +124,8 @@ class ArrayBatches(keras.utils.PyDataset):
         """Return batch `index`: uint8 (b, H, W, C) and its labels, (b,) or (b, K)."""
         rows = self._rows[index]
         self._served += 1
-        return self.split.images[rows], self.split.labels[rows]
+        images, labels = self.split.images[rows], self.split.labels[rows]
+        return mixed(images, labels, self.mixup, self.seed, self.epoch, index)
 
     def on_epoch_begin(self):
         """Called by Keras."""
@@ -110,6 +141,15 @@ class ArrayBatches(keras.utils.PyDataset):
         self.epoch = epoch
         self._rows = epoch_batches(
             len(self.split), self.batch_size, shuffle=self.shuffle, seed=self.seed, epoch=epoch
+        )
+
+
+def check_mixup(mixup, split):
+    """Refuse to mix class numbers."""
+    if mixup and split.labels.ndim == 1:
+        raise RecipeError(
+            f"Got mixup={mixup} with labels {split.labels.shape}, which cannot be mixed; expected "
+            "distributions (N, K). Pass such as np.eye(K)[labels]."
         )
 
 

@@ -78,7 +78,9 @@ def unknown(kind, got, known):
     near = difflib.get_close_matches(str(got), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     what, of, owner = kind.partition(" of ")
-    return UnknownName(f"No {what} {got!r}{of}{owner}.{hint} There are: {', '.join(known)}.")
+    return UnknownName(
+        f"No {what} {got!r}{of}{owner}.{hint} There are: {', '.join(known) or 'none'}."
+    )
 
 
 class WeightsError(FacezooError):

@@ -6,22 +6,20 @@ or selected the model.
 """
 
 import dataclasses
-from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
 from facezoo import plots
+from facezoo.calibration import fit_temperature, set_temperature
 from facezoo.datasets import Pictures, Split, get_spec, load_dataset
 from facezoo.datasets.audit import exact_copies
 from facezoo.errors import FacezooError, LabelSetMismatch, ProtocolError, RunError
 from facezoo.labels import remap
-from facezoo.models import get_builder
 from facezoo.pooled import pool
 from facezoo.recipes import load_data
 from facezoo.report import Report, evaluate_predictions
-from facezoo.runs import RunFolder
+from facezoo.weights.loading import load_model, load_run
 
 BATCH = 256
 
@@ -40,7 +38,7 @@ def evaluate(
     another size, or compressed anew, is not recognised.
 
     Args:
-        source: `RunFolder`, or the path of one.
+        source: name of shipped weights, or a `RunFolder`, or the path of one.
         dataset, target, protocol: what to test on; None for what the run was trained on.
         whole: test on all pictures of another data set, not on its test part alone.
         merge: optional `{class of the data: class of the model}`, such as
@@ -55,9 +53,9 @@ def evaluate(
         ProtocolError: the test pictures trained or selected this model.
         LabelSetMismatch: the classes have fewer than two names in common.
     """
-    run = source if isinstance(source, RunFolder) else RunFolder(Path(source))
-    model, data = load_run(run), own_data(run, root)
-    recipe = run.recipe
+    model = load_model(source)
+    card = model.card
+    (data, known), recipe = _training_data(card, root), card.recipe
     own = dataset in (None, recipe.dataset)
     if own and whole:
         raise ProtocolError(
@@ -65,7 +63,7 @@ def evaluate(
             "another data set. Name it, or leave whole out."
         )
     if own and target is None and protocol is None:
-        return _test_report(model, data, data, merge)
+        return test_report(model, data, data, merge, known)
     other = load_dataset(
         dataset or recipe.dataset,
         target=target or (recipe.target if own else _same_target(dataset, recipe.target)),
@@ -75,48 +73,34 @@ def evaluate(
     )
     remap(other.label_set, data.label_set, merge=merge)  # no common classes: say that first
     if whole:
-        other = _all_tested(other)
+        other = all_tested(other)
     _refuse_seen(data, other)
-    return _test_report(model, other, data, merge)
+    return test_report(model, other, data, merge, known)
 
 
-def load_run(run):
-    """Return a run's Keras model, with its `label_set`.
+def own_data(card, root=None):
+    """Return the `FaceDataset` that weights were trained on, prepared as it was then.
 
     Raises:
-        RunError: the run has not finished, holds several seeds, or its model is damaged.
+        RunError: other pictures are prepared under that name.
     """
-    path = run.path / "model.keras"
-    if not path.is_file():
-        if run.seeds:
-            raise RunError(
-                f"Got {str(run.path)!r}, a run of {len(run.seeds)} seeds; expected one of them. "
-                f"Use {run.seeds[0].path}; metrics.json has the figures of all."
-            )
+    data = load_data(card.recipe, root)
+    if card.fingerprint != data.fingerprint:
         raise RunError(
-            f"Got {str(run.path)!r}, which holds no model.keras; expected a finished run. Go on "
-            f"with: facezoo train --resume {run.path}"
-        )
-    get_builder(run.recipe.builder)  # Keras finds a network's own layers once imported
-    try:
-        return keras.models.load_model(path, safe_mode=True)
-    except Exception as error:  # Keras raises anything on a damaged file
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise RunError(
-            f"Got {str(path)!r}, which cannot be loaded ({reason}); expected a whole Keras file. "
-            f"Delete it and run: facezoo train --resume {run.path}"
-        ) from None
-
-
-def own_data(run, root=None):
-    """Return the `FaceDataset` that a run was trained on, as its state recalls it."""
-    recipe, data = run.recipe, load_data(run.recipe, root)
-    if run.state is not None and run.state["fingerprint"] != data.fingerprint:
-        raise RunError(
-            f"Got another {recipe.dataset!r} than {str(run.path)!r} was trained on; expected the "
+            f"Got another {card.recipe.dataset!r} than {card.name!r} was trained on; expected the "
             "same prepared pictures. Prepare it as it was, or train again."
         )
     return data
+
+
+def _training_data(card, root):
+    """Return `own_data` and ""; for shipped weights also other pictures, and what to know."""
+    if not card.files:
+        return own_data(card, root), ""
+    data = load_data(card.recipe, root)
+    if card.fingerprint == data.fingerprint:
+        return data, ""
+    return data, f"{data.name} is prepared from other files than those that trained {card.name}"
 
 
 def predict(model, images):
@@ -144,7 +128,7 @@ def report_on(model, split, *, copies=None, merge=None):
         )
     note = ""
     if merge or split.label_set.classes != model.label_set.classes:
-        split, kept, note = _in_classes_of(model.label_set, split, merge)
+        split, kept, note = in_classes_of(model.label_set, split, merge)
         copies = None if copies is None else copies[kept]
     if not len(split):
         raise FacezooError(
@@ -163,8 +147,14 @@ def report_on(model, split, *, copies=None, merge=None):
     )
 
 
-def _in_classes_of(label_set, split, merge):
-    """Return (`Split` in another label set, bool (N,) pictures kept, what was done)."""
+def in_classes_of(label_set, split, merge):
+    """Return (`Split` in another label set, bool (N,) pictures kept, what was done).
+
+    Args:
+        label_set: `LabelSet` of a model.
+        split: `Split` of other classes.
+        merge: as for `evaluate`, or None.
+    """
     to = remap(split.label_set, label_set, merge=merge)
     labels = to[split.classes]
     kept = labels >= 0
@@ -188,9 +178,12 @@ def write_evaluation(run, data, *, test=True):
     pictures, or of the validation pictures without `test`).
     """
     model = load_run(run)
+    uncalibrated = report_on(model, data.validation)
+    temperature = fit_temperature(predict(model, data.validation.images), data.validation.labels)
+    set_temperature(model, temperature)
     reports = {"validation": report_on(model, data.validation)}
     if test:
-        reports["test"] = _test_report(model, data, data)
+        reports["test"] = test_report(model, data, data)
     role, shown = list(reports.items())[-1]
     recipe, history = run.recipe, run.history
     memory = run.state["checkpoints"][0]["memory"]
@@ -227,6 +220,7 @@ def write_evaluation(run, data, *, test=True):
         "best_epoch": best,
         "collapsed_at_epoch": collapsed,
         "seconds_per_epoch": float(history["seconds"].median()),
+        "calibration": {"temperature": temperature, "validation_ece_before": uncalibrated.ece},
         **{name: report.to_dict() for name, report in reports.items()},
     }
     run.write_json("metrics.json", metrics)
@@ -255,16 +249,25 @@ def write_summary(run):
     run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **figures})
 
 
-def _test_report(model, tested, data, merge=None):
-    """Report on test pictures, told apart from those of `data` that made the model."""
+def test_report(model, tested, data, merge=None, known=""):
+    """Return the `Report` on the test part of a data set, copies of what made the model counted.
+
+    Args:
+        model: Keras model with a `label_set`.
+        tested: `FaceDataset` whose test part is opened.
+        data: `FaceDataset` that the model was trained on.
+        merge: as for `evaluate`.
+        known: what the report's note shall say besides.
+    """
     copies = _seen(tested.test, data) if _comparable(tested.test, data) else None
     report = report_on(model, tested.test, copies=copies, merge=merge)
     fold = "" if tested.fold is None else f", fold {tested.fold}"
     told = f"{tested.protocol}, target {tested.target}, seed {tested.seed}{fold}"
-    return dataclasses.replace(report, data=told)
+    note = "; ".join(filter(None, (report.note, known)))
+    return dataclasses.replace(report, data=told, note=note)
 
 
-def _all_tested(data):
+def all_tested(data):
     """Return a data set with all of its pictures, of whatever role, in the test part."""
     parts = (data.train, data.validation, data.test)
     whole = Split(

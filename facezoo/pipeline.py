@@ -10,13 +10,15 @@ import tensorflow as tf
 
 from facezoo.augment import Draws
 from facezoo.augment_layer import apply
-from facezoo.batches import batch_rng, epoch_batches
+from facezoo.batches import batch_rng, check_mixup, epoch_batches, mixed
 
 _PREFETCH = 2  # batches waiting; more only costs memory
 _PARALLEL = 2  # batches augmented at once; XLA spreads each over the cores besides
 
 
-def make_pipeline(split, batch_size, *, augmentation=None, shuffle=False, seed=0, epoch=0):
+def make_pipeline(
+    split, batch_size, *, augmentation=None, shuffle=False, seed=0, epoch=0, mixup=0.0
+):
     """Return a tf.data set that gives one epoch of batches at each iteration.
 
     Iteration k is epoch `epoch + k`: an iteration counts once its last batch was handed
@@ -30,6 +32,7 @@ def make_pipeline(split, batch_size, *, augmentation=None, shuffle=False, seed=0
         shuffle: False for the split's own order.
         seed: whole number of 0 or more; order and draws come from (seed, epoch) alone.
         epoch: number of the first iteration's epoch.
+        mixup: as for `batches.mixed`, done before the augmentation; wants labels (N, K).
 
     Returns:
         tf.data.Dataset of (uint8 (b, H, W, C), labels (b,) or (b, K)), of known cardinality;
@@ -39,6 +42,7 @@ def make_pipeline(split, batch_size, *, augmentation=None, shuffle=False, seed=0
         RecipeError: a batch size, seed or epoch that is no whole number, or too small.
         FacezooError: an empty split.
     """
+    check_mixup(mixup, split)
     batches = epoch_batches(len(split), batch_size, shuffle=shuffle, seed=seed, epoch=epoch)
     size = batch_size if len(split) % batch_size == 0 else None
     names, draw_specs = _draw_specs(augmentation, split, size)
@@ -48,12 +52,14 @@ def make_pipeline(split, batch_size, *, augmentation=None, shuffle=False, seed=0
         epoch = int(epoch)
         order = epoch_batches(len(split), batch_size, shuffle=shuffle, seed=seed, epoch=epoch)
         for i, rows in enumerate(order):
-            images, draws = split.images[rows], ()
+            images, labels = split.images[rows], split.labels[rows]
+            images, labels = mixed(images, labels, mixup, seed, epoch, i)
+            draws = ()
             if names:
                 rng = batch_rng(seed, epoch, i)
                 drawn = augmentation.draw(*images.shape[:3], rng)
                 draws = tuple(getattr(drawn, name) for name in names)
-            yield epoch + (i == len(order) - 1), images, split.labels[rows], *draws
+            yield epoch + (i == len(order) - 1), images, labels, *draws
 
     def augment(coming, images, labels, *draws):
         drawn = Draws(**dict(zip(names, draws, strict=True)))

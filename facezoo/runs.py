@@ -133,7 +133,7 @@ class RunFolder:
             raise self._damaged("state.json", f"not of format {FORMAT}")
         entries = state.get("checkpoints")
         if not (
-            {"fingerprint", "label_set"} <= state.keys()
+            {"fingerprint", "label_set", "input_shape", "protocol"} <= state.keys()
             and isinstance(entries, list)
             and entries
             and all(isinstance(e, dict) and e.keys() >= CHECKPOINT for e in entries)

@@ -251,8 +251,8 @@ def _build(recipe, data):
 
 
 def _targets(split, recipe):
-    """Give labels as distributions where smoothing wants them."""
-    if recipe.label_smoothing == 0 or split.labels.ndim == 2:
+    """Give labels as distributions where smoothing or mixing wants them."""
+    if not (recipe.label_smoothing or recipe.mixup) or split.labels.ndim == 2:
         return split
     one_hot = np.eye(len(split.label_set), dtype=np.float32)[split.labels]
     return Split(split.images, one_hot, None, split.label_set, split.name)
@@ -351,6 +351,7 @@ def _feed(split, recipe, epoch=None):
     """Batches for fit: shuffled and augmented from `epoch` on, or plain for None."""
     training = epoch is not None
     settings = dict(shuffle=training, seed=recipe.seed, epoch=epoch or 0)
+    settings["mixup"] = recipe.mixup if training else 0.0
     if keras.backend.backend() == "tensorflow":
         from facezoo.pipeline import make_pipeline  # needs TensorFlow
 

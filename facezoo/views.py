@@ -12,12 +12,11 @@ import numpy as np
 from PIL import Image
 
 from facezoo.errors import FacezooError, LabelSetMismatch, PictureError, unknown
-from facezoo.evaluation import load_run
 from facezoo.explain import METHODS, grad_cam, probabilities
 from facezoo.files import replacing
 from facezoo.pictures import decode
 from facezoo.plots import sample_grid
-from facezoo.runs import RunFolder
+from facezoo.weights import load_model
 
 WIDTH = 2.9  # inches that a picture with a map over it is wide
 MOST = 3  # classes that are drawn where none is named: the most probable ones
@@ -135,7 +134,7 @@ def explain_photos(run, photos, folder=".", *, method="grad-cam", classes=None):
         PictureError: none of the photos can be read.
         FacezooError: the folder cannot be written.
     """
-    model = load_run(RunFolder(run))
+    model = load_model(run)
     _chosen(model, method, classes)  # refused before a file is read
     photos, skipped = [Path(photo) for photo in photos], []
     for photo in photos:

@@ -13,13 +13,14 @@ import facezoo
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
     {"errors", "version"},
-    {"labels", "augment", "pictures", "files"},
-    {"backend", "datasets", "models"},
-    {"augment_layer", "baseline", "batches", "explain", "recipes", "report"},
+    {"labels", "augment", "pictures", "files", "pixel_check"},
+    {"backend", "datasets", "models", "runtime"},
+    {"augment_layer", "baseline", "batches", "calibration", "explain", "recipes", "report"},
     {"pipeline", "runs", "plots", "pooled", "terminal"},
-    {"auditing", "callbacks", "evaluation"},
-    {"training", "views"},
-    {"reproduction", "tuning"},
+    {"weights"},
+    {"auditing", "callbacks", "evaluation", "exporting"},
+    {"training", "views", "robustness"},
+    {"reproduction", "tuning", "releasing"},
     {"cli"},
     {"__main__", "__init__"},
 )
@@ -30,6 +31,8 @@ ONLY_IN = {
     "typer": {"cli"},
     "jax": {"backend"},
     "torch": {"backend"},
+    "onnxruntime": {"runtime", "exporting"},
+    "onnx": {"exporting"},
 }
 
 

@@ -47,7 +47,7 @@ def noisy_split(n=50):
 
 def epochs(data, n=1):
     """The first n iterations: a list of lists of (images, labels)."""
-    return [[(x.numpy(), y.numpy()) for x, y in data] for _ in range(n)]
+    return [[(np.asarray(x), np.asarray(y)) for x, y in data] for _ in range(n)]
 
 
 def labels_of(data):
@@ -246,3 +246,38 @@ def test_array_batches_are_the_pipelines(make_pipeline):
     expected = epochs(make_pipeline(noisy_split(), 8, **arguments))[0]
     assert len(arrays) == len(expected)
     assert as_bytes([arrays[i] for i in range(len(arrays))]) == as_bytes(expected)
+
+
+def voted_split(n=50):
+    """`noisy_split` with labels that can be mixed."""
+    split = noisy_split(n)
+    return Split(split.images, np.eye(100, dtype=np.float32)[split.labels], None, LABELS)
+
+
+def test_mixup_mixes_pictures_and_labels_by_the_same_share(make_batches):
+    split = voted_split()
+    (plain,), (mixed,) = (
+        epochs(make_batches(split, 25, shuffle=True, mixup=mixup)) for mixup in (0.0, 0.4)
+    )
+    for (images, labels), (mixed_images, mixed_labels) in zip(plain, mixed, strict=True):
+        assert mixed_images.dtype == np.uint8 and mixed_labels.dtype == np.float32
+        assert mixed_labels.sum(axis=1) == pytest.approx(1)
+        own = (mixed_labels * labels).sum(axis=1)  # a picture mixed with itself keeps 1
+        assert own.min() >= 0.5 and (own < 0.99).mean() > 0.3
+        weights = mixed_labels[:, labels.argmax(axis=1)]  # (mixture, picture of the batch)
+        expected = np.tensordot(weights, images.astype(np.float32), axes=1)
+        assert np.abs(mixed_images - expected).max() <= 0.51
+
+
+def test_mixup_draws_from_seed_and_epoch_and_leaves_the_augmentation_alone(make_pipeline):
+    split, options = voted_split(), {"augmentation": STRONG, "shuffle": True, "mixup": 0.4}
+    first, again, other = (epochs(make_pipeline(split, 16, seed=s, **options)) for s in (0, 0, 1))
+    assert as_bytes(first[0]) == as_bytes(again[0]) != as_bytes(other[0])
+    two = epochs(make_pipeline(split, 16, **options), 2)
+    (later,) = epochs(make_pipeline(split, 16, epoch=1, **options))
+    assert as_bytes(two[1]) == as_bytes(later) != as_bytes(two[0])
+
+
+def test_class_numbers_cannot_be_mixed(make_batches):
+    with pytest.raises(RecipeError, match="cannot be mixed"):
+        make_batches(noisy_split(), 16, mixup=0.2)

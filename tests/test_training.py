@@ -23,10 +23,11 @@ from facezoo.errors import (
     TrainingDiverged,
     UnknownName,
 )
-from facezoo.evaluation import evaluate, load_run
+from facezoo.evaluation import evaluate
 from facezoo.recipes import Recipe, get_recipe, list_recipes, load_data
 from facezoo.runs import RunFolder
 from facezoo.training import train
+from facezoo.weights.loading import load_run
 
 pytestmark = pytest.mark.usefixtures("few_faces")
 
@@ -119,6 +120,7 @@ def test_early_stopping_stops(tmp_path):
         {"schedule.kind": "plateau", "schedule.patience": 1, "patience": 2},
         {"optimizer": "sgd", "optimizer_args": {"momentum": 0.9}, "label_smoothing": 0.1},
         {"optimizer": "adamw", "ema": 0.9},
+        {"mixup": 0.3},
     ],
 )
 def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path, settings):

@@ -138,7 +138,7 @@ def test_unreadable_photos_are_named_and_skipped(run, facezoo_explain, tmp_path)
         (["RUN", "good.jpg", "--class", "hapy"], "Did you mean 'happy'"),
         (["RUN", "good.jpg", "--method", "gradcam"], "Did you mean 'grad-cam'"),
         (["RUN", "good.jpg", "--out", "bad.jpg/x"], "--out"),
-        (["nowhere", "good.jpg"], "recipe.json"),
+        (["nowhere", "good.jpg"], "No weights 'nowhere'"),
         (["RUN"], "Missing argument"),
     ],
 )

@@ -56,7 +56,7 @@ def train(
 
 @command
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[str, typer.Argument(metavar="WEIGHTS", help="Name of weights, or run folder.")],
     dataset: Annotated[str | None, typer.Option(help="Another data set to test on.")] = None,
     target: Annotated[str | None, typer.Option(help="Another target of it.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Another protocol of it.")] = None,
@@ -69,7 +69,10 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ):
-    """Evaluate a run's model on test pictures and print the whole report."""
+    """Evaluate shipped weights or a run on test pictures and print the whole report."""
+    from facezoo.weights.manifest import find_source
+
+    find_source(run)  # a misspelt name is told before Keras takes its seconds to start
     with starting_keras():
         from facezoo.evaluation import evaluate as evaluate_run
 
@@ -91,7 +94,7 @@ def evaluate(
 
 @command
 def explain(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[str, typer.Argument(metavar="WEIGHTS", help="Name of weights, or run folder.")],
     photos: Annotated[list[Path], typer.Argument(help="Pictures, each wholly of one face.")],
     method: Annotated[str, typer.Option(help="grad-cam or occlusion.")] = "grad-cam",
     classes: Annotated[
@@ -99,7 +102,10 @@ def explain(
     ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder of the figures.")] = Path("."),
 ):
-    """Draw where in a photo a run's answer comes from."""
+    """Draw where in a photo the answer of weights or of a run comes from."""
+    from facezoo.weights.manifest import find_source
+
+    find_source(run)  # a misspelt name is told before Keras takes its seconds to start
     with starting_keras():
         from facezoo.views import explain_photos
 

@@ -23,6 +23,7 @@ import keras
 
 from facezoo.errors import LabelSetMismatch, PixelError
 from facezoo.labels import LabelSet
+from facezoo.pixel_check import check_pixels, is_tensor
 
 RGB_OR_GRAY = (1, 3)  # numbers of channels that a picture can have
 
@@ -111,7 +112,7 @@ class PixelModel(keras.Model):
         """
         while isinstance(pixels, (list, tuple, dict)) and len(pixels) == 1:
             pixels = next(iter(pixels.values() if isinstance(pixels, dict) else pixels))
-        _check(pixels, tuple(self.inputs[0].shape[1:]))
+        check_pixels(pixels, tuple(self.inputs[0].shape[1:]))
         return pixels
 
     def __call__(self, inputs, *args, **kwargs):
@@ -153,7 +154,7 @@ class PixelModel(keras.Model):
 
     def _checked(self, data):
         """Return `data`, or an equal generator where looking at a batch consumed one."""
-        if _is_tensor(data) or isinstance(data, (list, tuple, dict)):
+        if is_tensor(data) or isinstance(data, (list, tuple, dict)):
             return self.check_pixels(data)
         if hasattr(data, "element_spec"):  # a tf.data set tells without being read
             self.check_pixels(_pictures(data.element_spec))
@@ -170,10 +171,6 @@ class PixelModel(keras.Model):
         return data
 
 
-def _is_tensor(value):
-    return hasattr(value, "dtype") and hasattr(value, "shape")
-
-
 def _pictures(batch):
     """A batch as data sets give it, x or (x, y) or (x, y, weights) -> x."""
     return batch[0] if isinstance(batch, (list, tuple)) and len(batch) else batch
@@ -182,62 +179,3 @@ def _pictures(batch):
 def _chained(first, rest):
     yield first
     yield from rest
-
-
-def _check(pixels, shape):
-    """Raise `PixelError` unless `pixels` is uint8 (batch, *shape)."""
-    height, width, channels = ("any" if side is None else side for side in shape)
-    expected = f"expected uint8 (batch, {height}, {width}, {channels}) in 0-255"
-    if not _is_tensor(pixels):
-        raise PixelError(
-            f"Got {type(pixels).__name__}; {expected}. Pass an array, such as np.stack(pictures)."
-        )
-    dtype = _dtype_name(pixels.dtype)
-    unknown_rank = getattr(pixels.shape, "rank", 0) is None  # a tf.data set can be so
-    got = None if unknown_rank else tuple(pixels.shape)
-    remedy = _dtype_remedy(dtype) or (got and _shape_remedy(got, shape))
-    if remedy:
-        raise PixelError(f"Got {dtype} {got or 'of unknown shape'}; {expected}. {remedy}")
-
-
-def _dtype_name(dtype):
-    try:
-        return keras.backend.standardize_dtype(dtype)
-    except ValueError:  # such as object or string arrays, which Keras has no name for
-        return str(dtype)
-
-
-def _dtype_remedy(dtype):
-    if dtype == "uint8":
-        return ""
-    if "float" in dtype:
-        return (
-            "Pass the picture as it was read, or np.round(x * 255).astype('uint8') if "
-            "its floats are in 0-1."
-        )
-    return "Pass the picture as it was read, or x.astype('uint8') if its values are in 0-255."
-
-
-def _shape_remedy(got, shape):
-    """Return what to do about pictures of shape `got` for a model of (h, w, c), or ""."""
-    if _fits(got[1:], shape):
-        return ""
-    if _fits(got, shape):
-        return "Add the batch axis: x[None]."
-    if len(got) != 4:
-        gray = shape[2] == 1 and _fits(got[1:], shape[:2])
-        return "Add the channel axis: x[..., None]." if gray else "Pass a batch of pictures."
-    if _fits((*got[2:], got[1]), shape):
-        return "Put the channels last: np.moveaxis(x, 1, -1)."
-    built = f"build the model with input_shape={got[1:]}"
-    if not _fits(got[3:], shape[2:]):
-        convert = "Convert to gray" if shape[2] == 1 else "Convert to RGB"
-        return f"{convert} first, or {built}."
-    return f"Resize the pictures first, or {built}."
-
-
-def _fits(got, shape):
-    """Whether two shapes agree, None standing for any number."""
-    return len(got) == len(shape) and all(
-        a is None or b is None or a == b for a, b in zip(got, shape, strict=True)
-    )

@@ -97,6 +97,7 @@ class Recipe:
         dataset, target, protocol: as `load_dataset` takes them.
         limit: use at most this many pictures of each split; a run so limited says so.
         augmentation: `Augmentation` of the training pictures, or None.
+        mixup: 0 or more, the parameter of `batches.mixed`; 0 mixes no pictures.
         label_smoothing: 0 to under 1, of the cross-entropy.
         class_weight: None, or "balanced" for weights inverse to the classes' counts.
         optimizer, optimizer_args: a Keras optimizer by name, and its arguments other
@@ -133,6 +134,7 @@ class Recipe:
     protocol: str | None = None
     limit: int | None = None
     augmentation: Augmentation | None = None
+    mixup: float = 0.0
     label_smoothing: float = 0.0
     class_weight: str | None = None
     optimizer: str = "adam"
@@ -176,6 +178,7 @@ class Recipe:
                 "schedule.kind=cosine."
             )
         _number("limit", self.limit, 1, whole=True, optional=True)
+        _number("mixup", self.mixup, 0)
         _number("label_smoothing", self.label_smoothing, 0, 1)
         _one_of("class_weight", self.class_weight, (None, "balanced"))
         _one_of("optimizer", self.optimizer, OPTIMIZERS)

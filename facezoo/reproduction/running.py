@@ -11,7 +11,7 @@ import numpy as np
 
 from facezoo.baseline import nearest_neighbour
 from facezoo.errors import FacezooError
-from facezoo.evaluation import evaluate, load_run, own_data, predict
+from facezoo.evaluation import evaluate, own_data, predict
 from facezoo.files import locked
 from facezoo.pooled import pool
 from facezoo.reproduction.page import write_page
@@ -19,6 +19,7 @@ from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
 from facezoo.runs import RunFolder
 from facezoo.training import train
+from facezoo.weights.loading import load_model, run_card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _row(plan, run, root):
     metrics, seeds = run.metrics, run.seeds
     each = [seed.metrics for seed in seeds]
     test = metrics["test"]
-    data = [own_data(seed, root) for seed in seeds]
+    data = [own_data(run_card(seed), root) for seed in seeds]
     parts = [_part(one) for one in data]
     neighbours = {part: nearest_neighbour(one) for part, one in zip(parts, data, strict=True)}
     nearest = [neighbours[part] for part in parts]
@@ -224,7 +225,7 @@ def _part(data):
 
 def _right(run, test):
     """Which test pictures a run answers rightly: bits, in base64, in the order of the part."""
-    answers = predict(load_run(run), test.images).argmax(axis=1)
+    answers = predict(load_model(run), test.images).argmax(axis=1)
     return base64.b64encode(np.packbits(answers == test.classes)).decode("ascii")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from facezoo.errors import DatasetNotFound, FacezooError, unknown
-from facezoo.evaluation import load_run, own_data
+from facezoo.evaluation import own_data
 from facezoo.recipes import load_data
 from facezoo.report import Report
 from facezoo.reproduction.page import collapse, epochs_run, interval, paired_difference
@@ -15,6 +15,7 @@ from facezoo.reproduction.running import Outcome, find_run, places_of, run_plans
 from facezoo.reproduction.studies import STUDIES, plans
 from facezoo.runs import RunFolder
 from facezoo.training import train
+from facezoo.weights.loading import load_model, run_card
 
 PROFILE = "FACEZOO_PROFILE"  # environment variable: quick or full
 
@@ -99,7 +100,7 @@ class Study:
         outcome = self.outcomes.get(self._plan(plan).name)
         if outcome is None or outcome.run is None:
             return load_data(recipe.override({"seed": recipe.seed + seed}), self.root)
-        return own_data(self._seed(plan, seed), self.root)
+        return own_data(run_card(self._seed(plan, seed)), self.root)
 
     def report(self, plan=None, seed=0):
         """Return the `Report` of a plan's test pictures, of its seed by number."""
@@ -113,7 +114,7 @@ class Study:
 
     def model(self, plan=None, seed=0):
         """Return the trained Keras model; train it where its run is not at hand."""
-        return load_run(self._seed(plan, seed))
+        return load_model(self._seed(plan, seed))
 
     def difference(self, one, other):
         """Return (difference, low, high) of two plans' test accuracies, picture by picture.
