@@ -13,7 +13,7 @@ Command: facezoo train pooling-base-max
 import dataclasses
 
 from facezoo.augment import Augmentation
-from facezoo.recipes.base import Recipe, Schedule
+from facezoo.recipes.base import Recipe
 from facezoo.recipes.plus import plus
 
 BASE = Recipe(
@@ -29,6 +29,14 @@ BASE = Recipe(
     batch_size=32,
     epochs=20,
     reported="accuracy 0.568 and 0.450",
+)
+STRONG = dataclasses.replace(
+    BASE,
+    name="pooling-strong",
+    summary="Three 3x3 convolutions with max pooling",
+    builder="pooling_strong",
+    builder_args={},
+    reported="accuracy 0.437 and 0.538",
 )
 STRONGEST = dataclasses.replace(
     BASE,
@@ -50,24 +58,19 @@ RECIPES = {
             builder_args={"pooling": "average"},
             reported="accuracy 0.470 and 0.370",
         ),
-        dataclasses.replace(
-            BASE,
-            name="pooling-strong",
-            summary="Three 3x3 convolutions with max pooling",
-            builder="pooling_strong",
-            builder_args={},
-            reported="accuracy 0.437 and 0.538",
-        ),
+        STRONG,
         STRONGEST,
-        # The same network, pictures and epochs; a batch of 128 costs half of one of 32.
+        # The same pictures. A tenth of the strongest network's multiplications for four times
+        # its epochs: two fifths of the computing. (The strongest, whose hidden layer has 36,864
+        # inputs, learnt slowly under every rate that was tried: 0.45 after seven epochs.)
         plus(
-            STRONGEST,
-            "Improved: the strongest network with AdamW, cosine, augmentation, EMA",
+            STRONG,
+            "Improved: the strong network with AdamW, cosine, augmentation, EMA, 80 epochs",
             augmentation=Augmentation(flip=True, rotate=10, zoom=0.1, shift=0.08),
-            learning_rate=0.0005,
-            schedule=Schedule(kind="cosine", warmup_epochs=1),
+            learning_rate=0.001,
             batch_size=128,
-            ema=0.998,
+            epochs=80,
+            ema=0.995,
         ),
     )
 }

@@ -21,7 +21,7 @@ how far that many epochs lead, not what the study's recipe is worth. *Nearest pi
 accuracy of the label of the most similar picture that is not tested: what remembering is worth.
 Several seeds: mean and standard deviation; the interval is the mean of the seeds' 95 % intervals
 over test pictures. `all-sizes` has twice the pictures, hence half the epochs. `-plus` recipes are
-ours: the study's network and pictures, and no more epochs than it allowed.
+ours: a network and the pictures of the study, for no more computing than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
