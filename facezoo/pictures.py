@@ -6,6 +6,7 @@ an animation gives its first frame. A picture that declares more than `MAX_PIXEL
 refused before a pixel of it is decoded.
 """
 
+import contextlib
 import io
 import warnings
 
@@ -35,14 +36,30 @@ def decode(data, *, channels=None, size=None, resampling="bilinear"):
     Raises:
         PictureError: empty, truncated, no picture, or more than `MAX_PIXELS` pixels.
     """
-    picture = _open(data)
-    picture = _to_eight_bits(picture)
+    picture = _to_eight_bits(_open(data))
     if channels is None:
         channels = 1 if picture.mode == "L" else 3
     picture = picture.convert("L" if channels == 1 else "RGB")
     if size is not None and picture.size != (size[1], size[0]):
         picture = picture.resize((size[1], size[0]), RESAMPLING[resampling])
     return np.asarray(picture, dtype=np.uint8).reshape(picture.height, picture.width, channels)
+
+
+def from_pillow(picture):
+    """Return a Pillow picture as a viewer shows it.
+
+    Args:
+        picture: `PIL.Image.Image`.
+
+    Returns:
+        uint8 (height, width, 1) for a gray one, else (height, width, 3) RGB.
+
+    Raises:
+        PictureError: it cannot be decoded, or has more than `MAX_PIXELS` pixels.
+    """
+    upright = _to_eight_bits(_loaded(picture))
+    upright = upright.convert("L" if upright.mode == "L" else "RGB")
+    return np.asarray(upright, dtype=np.uint8).reshape(upright.height, upright.width, -1)
 
 
 def decode_all(tasks):
@@ -69,8 +86,13 @@ def _open(data):
     """bytes -> upright, wholly decoded Pillow image."""
     if not data:
         raise PictureError("zero bytes")
-    try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    with _broken_pictures_told():
+        return _loaded(Image.open(io.BytesIO(data), formats=FORMATS))
+
+
+def _loaded(picture):
+    """Pillow image -> the same, upright and wholly decoded."""
+    with _broken_pictures_told():
         width, height = picture.size
         if width * height > MAX_PIXELS:
             raise PictureError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
@@ -79,6 +101,13 @@ def _open(data):
         picture.seek(0)
         picture.load()
         return ImageOps.exif_transpose(picture)
+
+
+@contextlib.contextmanager
+def _broken_pictures_told():
+    """Turn whatever Pillow raises into a `PictureError`."""
+    try:
+        yield
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -19,7 +19,7 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
     {"pipeline", "runs", "plots", "pooled", "terminal"},
     {"weights"},
     {"auditing", "callbacks", "evaluation", "exporting"},
-    {"training", "views", "robustness"},
+    {"training", "views", "robustness", "faces"},
     {"reproduction", "tuning", "releasing"},
     {"cli"},
     {"__main__", "__init__"},

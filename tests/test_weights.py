@@ -132,9 +132,9 @@ def test_damaged_weights_are_an_error(released, damage, said):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda entry: entry["recipe"].update(builder="mini_xception"),
+        lambda entry: entry["trained_by"].update(builder="mini_xception"),
         lambda entry: entry["label_set"]["classes"].reverse(),
-        lambda entry: entry["recipe"]["builder_args"].update(dropout=0.1),
+        lambda entry: entry["trained_by"]["builder_args"].update(dropout=0.1),
         lambda entry: entry["files"]["keras"].update(file="../lenet5.weights.h5"),
         lambda entry: entry.pop("label_set"),
     ],

@@ -10,7 +10,6 @@ from facezoo.errors import RunError, WeightsError
 from facezoo.labels import LabelSet
 from facezoo.models import build_model, get_builder
 from facezoo.models.blocks import load_weight_file
-from facezoo.runs import RunFolder
 from facezoo.weights.manifest import FOLDER, Card, find_source, weight_file
 
 ATTRIBUTE = "facezoo"  # of a released .weights.h5: what it holds, JSON
@@ -38,10 +37,10 @@ def load_model(source, *, folder=FOLDER):
         dict(zip(model.label_set.classes, model.predict(pictures)[0]))
     """
     found = find_source(source, folder)
-    if isinstance(found, RunFolder):
-        card, model = run_card(found), load_run(found)
-    else:
+    if isinstance(found, Card):
         card, model = found, _load_weights(found, weight_file(found, "keras", folder))
+    else:
+        card, model = run_card(found), load_run(found)
     set_temperature(model, card.temperature)
     model.card = card
     return model
@@ -67,7 +66,7 @@ def run_card(run):
     metrics = run.metrics if (run.path / "metrics.json").exists() else {}
     return Card(
         name=run.recipe.name,
-        recipe=run.recipe,
+        trained_by=run.recipe.to_dict(),
         label_set=LabelSet.from_dict(state["label_set"]),
         input_shape=tuple(state["input_shape"]),
         protocol=state["protocol"],

@@ -1,20 +1,20 @@
 """The manifest: which weights are shipped, their files and hashes, and what is known of each.
 
-`manifest.json` is written by `facezoo.release` alone. Names are `<builder>.<data set>-v<n>`, the
-target between them where the data set has several; `defaults` says what a builder's name alone
-stands for.
+Reading it needs neither Keras nor pandas: what answers for photographs starts fast, and runs
+where they are not installed. `manifest.json` is written by `facezoo.releasing` alone. Names are
+`<builder>.<data set>-v<n>`, the target between them where the data set has several; `defaults`
+says what a builder's name alone stands for.
 """
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from facezoo.errors import FacezooError, WeightsError, unknown
 from facezoo.files import sha256
 from facezoo.labels import LabelSet
-from facezoo.recipes import Recipe
-from facezoo.runs import RunFolder
 
 FOLDER = Path(__file__).parent
 FORMAT = 1
@@ -26,7 +26,7 @@ class Card:
 
     Args:
         name: such as "facezoo_base.fer2013-v1"; for a run, its recipe's.
-        recipe: the `Recipe` that trained them: builder, data, protocol, seed and all.
+        trained_by: the fields of the recipe that trained them: builder, data, seed and all.
         label_set: `LabelSet` of the outputs.
         input_shape: (height, width, channels).
         protocol: of the pictures, such as "fer2013/public".
@@ -40,7 +40,7 @@ class Card:
     """
 
     name: str
-    recipe: Recipe
+    trained_by: dict[str, Any]
     label_set: LabelSet
     input_shape: tuple[int, int, int]
     protocol: str
@@ -50,11 +50,17 @@ class Card:
     files: dict[str, dict] = dataclasses.field(default_factory=dict)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def recipe(self):
+        """The `Recipe` of `trained_by`."""
+        from facezoo.recipes import Recipe  # brings what reads data sets with it
+
+        return Recipe.from_dict(self.trained_by)
+
     def to_dict(self):
         """Return the fields as JSON holds them."""
         return {
             **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
-            "recipe": self.recipe.to_dict(),
             "label_set": self.label_set.to_dict(),
             "input_shape": list(self.input_shape),
         }
@@ -65,7 +71,6 @@ class Card:
         return cls(
             **{
                 **fields,
-                "recipe": Recipe.from_dict(fields["recipe"]),
                 "label_set": LabelSet.from_dict(fields["label_set"]),
                 "input_shape": tuple(fields["input_shape"]),
             }
@@ -106,9 +111,11 @@ def find_source(source, folder=FOLDER):
         RunError: no run folder at that path.
         WeightsError: a manifest that is damaged.
     """
-    if isinstance(source, RunFolder):
+    if not isinstance(source, (str, os.PathLike)):
         return source
     if Path(source).exists() or Path(source).name != str(source):
+        from facezoo.runs import RunFolder
+
         return RunFolder(source)
     return get_card(str(source), folder)
 
