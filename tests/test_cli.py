@@ -102,7 +102,7 @@ def test_prepare_train_evaluate(tmp_path, cmu_zip):
         (["prepare", "cmu_faces"], "archive.ics.uci.edu"),
         (["prepare", "cmu_faces", "missing.zip"], "data/README.md"),
         (["prepare", "cmu_faces", __file__], "is no zip"),
-        (["evaluate", "nowhere"], "recipe.json"),
+        (["evaluate", "nowhere"], "No weights 'nowhere'"),
         (["no-such-command"], "No such command"),
         (["train", "--no-such-option"], "No such option"),
     ],

@@ -85,10 +85,10 @@ def test_quick_plans_are_short_and_want_no_archive():
 
 def test_fewer_epochs_shorten_the_schedule_and_are_remembered():
     (plan,) = plans("pooling-plus", epochs=1)
-    assert (plan.recipe.epochs, plan.asked) == (1, 20)
+    assert (plan.recipe.epochs, plan.asked) == (1, 80)
     assert plan.recipe.schedule.warmup_epochs == 0
-    (plan,) = plans("pooling-plus", epochs=30)
-    assert plan.recipe.epochs == plan.asked == 20
+    (plan,) = plans("pooling-plus", epochs=100)
+    assert plan.recipe.epochs == plan.asked == 80
 
 
 def test_unknown_studies_and_profiles():
@@ -328,6 +328,19 @@ def test_a_study_shows_what_is_stored_and_trains_only_the_model_that_is_asked_fo
     assert not list(tmp_path.rglob("model.keras"))
     study.model("pooling-base-average")
     assert len(list(tmp_path.rglob("model.keras"))) == 1
+
+
+def test_the_stored_profile_trains_nothing(two_plans, places, tmp_path):
+    reproduce("pooling-base-average", epochs=1, runs=tmp_path / "runs" / "reproduce", out=tmp_path)
+    before = len(list(tmp_path.rglob("model.keras")))
+    study = Study("pooling", "stored", folder=tmp_path)
+    table = study.run().set_index("recipe")
+    assert table.loc["pooling-base-average", "epochs"] == "1 of 2"
+    assert table.loc["pooling-base-max", "note"] == "not run yet"
+    assert study.model("pooling-base-average").label_set == study.data().label_set
+    with pytest.raises(FacezooError, match="not run yet"):
+        study.report("pooling-base-max")
+    assert len(list(tmp_path.rglob("model.keras"))) == before
 
 
 def test_a_study_without_its_data_goes_on_with_drawn_faces(tmp_path, monkeypatch):

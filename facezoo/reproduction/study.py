@@ -17,7 +17,7 @@ from facezoo.runs import RunFolder
 from facezoo.training import train
 from facezoo.weights.loading import load_model, run_card
 
-PROFILE = "FACEZOO_PROFILE"  # environment variable: quick or full
+PROFILE = "FACEZOO_PROFILE"  # environment variable: quick, full or stored
 
 
 class Study:
@@ -26,13 +26,15 @@ class Study:
     The quick profile trains on a few drawn faces in seconds. The full one shows what lies in
     results/, takes up runs that lie in runs/, and trains what neither has; what was not kept,
     such as a model, is trained anew when it is asked for. Where the study's data are not
-    prepared, the quick profile takes their place and `repr` says so.
+    prepared, the quick profile takes their place and `repr` says so. "stored" is "full" without
+    its trainings of hours: a plan that neither results/ nor runs/ has stays untold.
 
     A plan is asked for by the name of its recipe (then the first one of it) or by its own.
 
     Args:
         name: key of `STUDIES`.
-        profile: "quick" or "full"; None for the environment's FACEZOO_PROFILE, or "quick".
+        profile: "quick", "full" or "stored"; None for the environment's FACEZOO_PROFILE, or
+            "quick".
         folder: that holds results/ and runs/; None for the current one, or the nearest above
             it that holds results/, so that a notebook may lie in a folder beside them.
         root: folder of prepared data sets; None for the default.
@@ -52,6 +54,8 @@ class Study:
         self.name, self.root = name, root
         self.profile = profile or os.environ.get(PROFILE, "quick")
         self._said = f"{STUDIES[name]}: {self.profile} profile."
+        self._trains = self.profile != "stored"
+        self.profile = "full" if self.profile == "stored" else self.profile
         self.outcomes = {}
         try:
             load_data(plans(name, self.profile)[0].recipe, root)
@@ -88,8 +92,12 @@ class Study:
         options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
         for plan in self.plans:
             row = stored.get(plan.name)
-            if row is not None and plan.ran_as(row) and find_run(plan, self.runs) is None:
-                self.outcomes[plan.name] = Outcome(plan, row=row)
+            run = find_run(plan, self.runs) if self.profile == "full" else None
+            finished = run is not None and (run.path / "metrics.json").exists()
+            if row is not None and plan.ran_as(row) and (run is None or not self._trains):
+                self.outcomes[plan.name] = Outcome(plan, run if finished else None, row)
+            elif not (self._trains or finished):
+                self.outcomes[plan.name] = Outcome(plan, refused="not run yet")
             else:
                 (self.outcomes[plan.name],) = run_plans([plan], self.profile, True, **options)
         return pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
