@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from facezoo.reproduction import results_page
+from facezoo.weights import get_card, list_weights
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import render  # noqa: E402 - benchmarks are scripts, not a package
+import render_weights  # noqa: E402
 
 
 @pytest.mark.parametrize("name", render.TABLES)
@@ -39,6 +41,18 @@ def test_the_page_on_data_is_what_was_stored():
     if page is None:
         pytest.skip("results/data.json was not measured yet")
     assert (ROOT / "docs" / "data.md").read_text("utf-8") == page
+
+
+def test_the_pages_on_the_weights_are_what_was_stored():
+    page, docs = render_weights.weights_page(), ROOT / "docs"
+    if page is None:
+        pytest.skip("no weights are shipped yet")
+    assert (docs / "weights.md").read_text("utf-8") == page
+    for name in list_weights():
+        card = get_card(name)
+        assert (docs / "weights" / f"{name}.md").read_text("utf-8") == render_weights.card_page(
+            card
+        )
 
 
 def test_the_page_on_data_shows_what_is_there_and_what_was_missed(tmp_path):

@@ -2,12 +2,12 @@
 
 from facezoo.datasets import load_dataset
 from facezoo.errors import RecipeError, unknown
-from facezoo.recipes import cmu, expw, facex, ippm, pooling, synthetic
+from facezoo.recipes import cmu, expw, facex, ippm, pooling, synthetic, zoo
 from facezoo.recipes.base import Recipe, Schedule
 from facezoo.recipes.reading import read_json
 from facezoo.recipes.space import Range, Space
 
-FILES = (cmu, ippm, expw, pooling, facex, synthetic)
+FILES = (cmu, ippm, expw, pooling, facex, zoo, synthetic)
 RECIPES = {name: recipe for file in FILES for name, recipe in file.RECIPES.items()}
 SPACES = {name: space for file in FILES for name, space in getattr(file, "SPACES", {}).items()}
 

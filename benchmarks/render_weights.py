@@ -1,0 +1,163 @@
+"""docs/weights.md and a card for every shipped network, from the manifest and the measurements."""
+
+import json
+
+from pages import ROOT, made_by
+
+from facezoo.datasets import get_spec
+from facezoo.report import MEASURES, markdown_table
+from facezoo.weights import get_card, list_weights
+from facezoo.weights.manifest import FOLDER
+
+MISUSE = """A label says what annotators would call the look of a face in a picture. It does not
+say what a person feels, thinks, intends or is, and must not be used to judge, sort or watch
+people. The pictures are of whoever was found on the web or posed in a laboratory: age, skin, sex
+and culture are not evenly represented and not recorded, so nobody knows how much worse the network
+is for those who are missing. Posed and acted faces are louder than those of daily life."""
+WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
+COLUMNS = (
+    "weights",
+    "tested on",
+    "accuracy",
+    "95 % interval",
+    "without copies",
+    "with its mirror image",
+    "calibration error",
+    "MB",
+    "ms alone",
+    "ms in 64",
+)
+
+
+def weights_page(results=ROOT / "results", folder=FOLDER):
+    """Return the whole of docs/weights.md, or None while nothing is shipped."""
+    cards = [get_card(name, folder) for name in list_weights(folder)]
+    if not cards:
+        return None
+    stored = results / "weights.json"
+    speed = json.loads(stored.read_text("utf-8")) if stored.exists() else {"rows": []}
+    onnx = [row for row in speed["rows"] if row["file"] == "onnx"]
+    taken = {row["name"]: row["milliseconds"] for row in onnx}
+    defaults = json.loads((folder / "manifest.json").read_text("utf-8"))["defaults"].values()
+    rows = [_row(card, card.name in defaults, taken.get(card.name)) for card in cards]
+    paragraphs = [
+        WRITTEN,
+        "# Weights",
+        "What `facezoo.load_model(name)` and `facezoo predict --weights name` know, all of it "
+        "inside the package; a builder's name alone stands for its *default*. Accuracy is of test "
+        "pictures that chose nothing; *without copies* leaves out those that are byte for byte in "
+        "training; *with its mirror image* averages the answers for a face and its mirror image, "
+        "for twice the time. Calibration error: expected, before and after one temperature that "
+        "was fitted on validation pictures. MB of the .onnx file; milliseconds a face on "
+        "onnxruntime with two threads, alone and in a batch of 64.",
+        markdown_table(COLUMNS, rows),
+    ]
+    if speed["rows"]:
+        paragraphs.append(made_by(speed, "weights"))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _row(card, default, taken):
+    test, mirrored = card.metrics["test"], card.metrics.get("with_flip")
+    copies = test["without_copies"]
+    before = card.metrics["uncalibrated"]["test"]["ece"]
+    return (
+        f"[{card.name}](weights/{card.name}.md){', *default*' if default else ''}",
+        f"{card.protocol}, {card.recipe.target}",
+        f"{test['accuracy']:.3f}",
+        _interval(test),
+        f"{copies['accuracy']:.3f}" if copies else "-",
+        f"{mirrored['accuracy']:.3f}" if mirrored else "-",
+        f"{before:.3f}, {test['ece']:.3f}",
+        f"{card.files['onnx']['bytes'] / 1e6:.2f}",
+        f"{taken['1']:.2f}" if taken else "-",
+        f"{taken['64']:.3f}" if taken else "-",
+    )
+
+
+def card_page(card):
+    """Return a card as Markdown; its two figures lie beside it."""
+    test = card.metrics["test"]
+    height, width, channels = card.input_shape
+    paragraphs = [
+        WRITTEN,
+        f"# {card.name}",
+        f"`{card.recipe.builder}` for {width}x{height} pixels, {'gray' if channels == 1 else 'RGB'}"
+        f"; {len(card.label_set)} classes: {', '.join(card.label_set.classes)}. Accuracy "
+        f"{test['accuracy']:.3f} ({_interval(test)}) on {test['n']:,} pictures of "
+        f"{card.protocol}, macro F1 {test['macro_f1']:.3f}.",
+        "## What it is for, and what not",
+        "Telling how faces in pictures look, for counting, searching and playing, where a wrong "
+        "answer hurts nobody. " + MISUSE,
+        "## How it was made",
+        _made(card),
+        "## By class",
+        markdown_table(
+            ("class", "precision", "recall", "F1", "pictures"),
+            [(n, *map(test["per_class"][n].get, MEASURES)) for n in card.label_set.classes],
+        ),
+        f"![confusion matrix]({card.name}-confusion.png)",
+        "## Calibration",
+        _calibration(card),
+        f"![reliability diagram]({card.name}-reliability.png)",
+        "## Bad pictures",
+        "The same test pictures, spoilt (`facezoo.robustness`); nothing was trained for it.",
+        markdown_table(
+            ("pictures", "accuracy", "95 % interval", "macro F1"),
+            [_figures(how, one) for how, one in card.metrics["spoilt"].items()],
+        ),
+    ]
+    others = card.metrics.get("elsewhere", {})
+    if others:
+        paragraphs += [
+            "## Other pictures",
+            "Whole data sets that trained nothing, by the names of their classes.",
+            markdown_table(
+                ("data", "accuracy", "95 % interval", "macro F1", "to know"),
+                [(*_figures(name, one), _known(one)) for name, one in others.items()],
+            ),
+        ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _made(card):
+    recipe, facts = card.recipe, card.facts
+    spec, made = get_spec(recipe.dataset), facts["trained"]
+    return (
+        f"Trained on {spec.title} under `{card.protocol}`, target `{recipe.target}`, by the recipe "
+        f"`{recipe.name}`, seed {facts['seed']}, {facts['epochs']} epochs, on "
+        f"{made['processor']}, Keras {made['keras']} on {made['backend']}, {made['date'][:10]}, "
+        f"commit {facts['commit']}. Validation pictures chose the epoch and the temperature. The "
+        f"pictures' licence: {facts['license']}. What it allows of weights that learnt from them "
+        f"is not settled; see {spec.page}."
+    )
+
+
+def _calibration(card):
+    before, after = card.metrics["uncalibrated"]["test"], card.metrics["test"]
+    return (
+        f"Temperature {card.temperature:.3f}, folded into the last layer. On test pictures the "
+        f"expected calibration error is {before['ece']:.3f} before and {after['ece']:.3f} after, "
+        f"the log loss {before['log_loss']:.3f} and {after['log_loss']:.3f}."
+    )
+
+
+def _figures(name, one):
+    if "refused" in one:
+        return name, "-", "-", "-"
+    return name, f"{one['accuracy']:.3f}", _interval(one), f"{one['macro_f1']:.3f}"
+
+
+def _known(one):
+    subjects = one.get("subjects")
+    by_subject = (
+        f"by subject {subjects['mean']:.3f} ± {subjects['std']:.3f} ({subjects['n']} people)"
+        if subjects
+        else ""
+    )
+    return "; ".join(filter(None, (by_subject, one.get("note"), one.get("refused"))))
+
+
+def _interval(figures):
+    low, high = figures["accuracy_interval"]
+    return f"{low:.3f} to {high:.3f}"
