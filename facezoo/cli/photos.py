@@ -1,11 +1,13 @@
-"""Commands on photographs: `predict`."""
+"""Commands on photographs and videos: `predict`, `video`, `webcam`."""
 
 import contextlib
+import csv
 import glob
 import json
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from facezoo.cli.app import Json, command
@@ -71,6 +73,128 @@ def predict(
             "such as photo.jpg."
         )
     return int(bool(skipped))
+
+
+@command
+def video(
+    source: Annotated[Path, typer.Argument(help="Video file.")],
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="Write the video with frames about faces, .mp4.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--csv", help="Write a table, a row a face of every frame.")
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="Look for faces in every so many frames; follow between.")
+    ] = 1,
+    smoothing: Annotated[
+        float, typer.Option(min=0, max=0.99, help="How much of a face's answer so far is kept.")
+    ] = 0.7,
+    weights: Annotated[
+        str, typer.Option(help="Name of weights, .onnx file, or run folder.")
+    ] = "facezoo_base",
+    as_json: Json = False,
+):
+    """Follow the faces of a video; sound is not kept."""
+    from facezoo.faces.recognizer import Recognizer
+    from facezoo.faces.video import Video, recognize_frames
+
+    recognizer = Recognizer(weights)
+    with Video(source) as frames, contextlib.ExitStack() as files:
+        write = _writers(files, frames, out_path, table, recognizer.label_set.classes)
+        length, seen, faces = frames.length, 0, set()
+        with progress() as bar:
+            task = bar.add_task("frames", total=length)
+            options = {"rate": frames.rate, "every": every, "smoothing": smoothing}
+            for frame in recognize_frames(recognizer, frames, **options):
+                write(frame)
+                if as_json:
+                    _print_frame(frame)
+                seen += 1
+                faces |= {face.track for face in frame.faces}
+                bar.update(task, advance=1)
+    if not as_json:
+        out.print(f"{seen:,} frames, {len(faces)} faces", soft_wrap=True)
+    if frames.broken:
+        err.print(
+            f"{source} breaks off after {seen:,} of {length:,} frames; what was read is kept.",
+            soft_wrap=True,
+        )
+    return int(frames.broken)
+
+
+@command
+def webcam(
+    camera: Annotated[int, typer.Option(min=0, help="Number of the camera.")] = 0,
+    every: Annotated[
+        int, typer.Option(min=1, help="Look for faces in every so many frames; follow between.")
+    ] = 3,
+    count: Annotated[
+        int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="Name of weights, .onnx file, or run folder.")
+    ] = "facezoo_base",
+):
+    """Print what a camera sees as JSON lines, a frame a line, until Ctrl-C."""
+    from facezoo.faces.recognizer import Recognizer
+    from facezoo.faces.video import Video, limited, recognize_frames
+
+    recognizer = Recognizer(weights)
+    with Video(camera) as frames, contextlib.suppress(KeyboardInterrupt):
+        options = {"rate": frames.rate, "every": every}
+        for frame in recognize_frames(recognizer, limited(frames, count), **options):
+            _print_frame(frame)
+
+
+def _writers(files, frames, out_path, table, classes):
+    """Open the files that a video is written to; return what writes a frame to all of them."""
+    from facezoo.faces.results import annotated
+    from facezoo.faces.video import VideoFile, frame_rows
+
+    columns = ("frame", "seconds", "track", "left", "top", "width", "height", "box_score")
+    rows = video_file = None
+    if table is not None:
+        _make(table.parent)
+        beside = files.enter_context(_kept(table))
+        file = files.enter_context(beside.open("w", encoding="utf-8", newline=""))
+        rows = csv.DictWriter(
+            file, (*columns, "label", "score", *classes), restval="", lineterminator="\n"
+        )
+        rows.writeheader()
+    if out_path is not None:
+        _make(out_path.parent)
+        beside = files.enter_context(_kept(out_path))
+        video_file = files.enter_context(VideoFile(beside, frames.size, frames.rate))
+
+    def write(frame):
+        if rows is not None:
+            rows.writerows(frame_rows(frame))
+        if video_file is not None:
+            video_file.write(np.asarray(annotated(frame.picture, frame.faces)))
+
+    return write
+
+
+@contextlib.contextmanager
+def _kept(path):
+    """`replacing`, which also keeps what was written until Ctrl-C."""
+    from facezoo.files import replacing
+
+    stopped = None
+    with _writing(path), replacing(path) as beside:
+        try:
+            yield beside
+        except KeyboardInterrupt as error:
+            stopped = error
+    if stopped is not None:
+        raise stopped
+
+
+def _print_frame(frame):
+    faces = [face.to_dict() for face in frame.faces]
+    told = {"frame": frame.number, "seconds": round(frame.seconds, 3), "faces": faces}
+    print(json.dumps(told), flush=True)
 
 
 def found_pictures(given):

@@ -1,0 +1,195 @@
+"""Videos and cameras: frames in, faces with numbers out, in constant memory.
+
+Sound is not kept: OpenCV reads and writes pictures alone.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from facezoo.errors import PictureError
+from facezoo.faces.detection import crop_face
+from facezoo.faces.recognizer import FacePrediction
+from facezoo.faces.tracking import Tracker
+
+SMOOTHING = 0.7  # of the answer so far that the next one keeps
+RATE = 25.0  # frames a second where a file does not say
+CODEC = "mp4v"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackedFace(FacePrediction):
+    """A `FacePrediction` with the number that the face keeps through a video, from 1."""
+
+    track: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """A frame of a video and its faces.
+
+    Args:
+        number: from 0.
+        seconds: from the beginning of the video.
+        picture: uint8 (height, width, 3) RGB.
+        faces: list of `TrackedFace`; empty where there is none.
+    """
+
+    number: int
+    seconds: float
+    picture: np.ndarray
+    faces: list[TrackedFace]
+
+
+class Video:
+    """The frames of a video file or of a camera, one after the other.
+
+    Args:
+        source: path of a file, or number of a camera.
+
+    Attributes:
+        rate: frames a second.
+        size: (width, height).
+        length: frames that the file says it has; None for a camera, or where it does not say.
+        broken: True after the last frame, if the file said that it had more.
+
+    Raises:
+        PictureError: no such file or camera, or nothing that OpenCV reads frames of.
+    """
+
+    def __init__(self, source):
+        import cv2
+
+        self._cv2, self.source, self.broken = cv2, source, False
+        camera = isinstance(source, int)
+        if not camera and not Path(source).is_file():
+            raise PictureError(f"Got {str(source)!r}; expected a video file. Check the path.")
+        level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else None
+        if level is not None:
+            cv2.setLogLevel(0)  # what it cannot open is told below, in one line
+        try:
+            self._capture = cv2.VideoCapture(source if camera else str(source))
+            opened = self._capture.isOpened()
+            first = self._capture.read() if opened else (False, None)
+        finally:
+            if level is not None:
+                cv2.setLogLevel(level)
+        if not first[0]:
+            self._capture.release()
+            what = "a camera of that number" if camera else "a video with frames"
+            raise PictureError(
+                f"Got {source!r}, of which no frame can be read; expected {what}. "
+                + ("Try another number." if camera else "Convert it, such as with ffmpeg.")
+            )
+        self._first = first[1]
+        self.rate = self._capture.get(cv2.CAP_PROP_FPS) or RATE
+        self.size = self._first.shape[1], self._first.shape[0]
+        told = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.length = told if told > 0 and not camera else None
+
+    def __iter__(self):
+        """Yield uint8 (height, width, 3) RGB frames."""
+        frame, count = self._first, 0
+        while frame is not None:
+            count += 1
+            yield self._cv2.cvtColor(frame, self._cv2.COLOR_BGR2RGB)
+            read, frame = self._capture.read()
+            frame = frame if read else None
+        # the count in a header may be off by the frames that a decoder holds back
+        self.broken = self.length is not None and count < 0.95 * self.length
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        self._capture.release()
+
+
+class VideoFile:
+    """A new .mp4 file that frames are written to.
+
+    Raises:
+        PictureError: OpenCV cannot write there.
+    """
+
+    def __init__(self, path, size, rate):
+        import cv2
+
+        self._cv2 = cv2
+        code = cv2.VideoWriter_fourcc(*CODEC)
+        self._writer = cv2.VideoWriter(str(path), code, rate, size)
+        if not self._writer.isOpened():
+            raise PictureError(
+                f"Got {str(path)!r}, which cannot be written as a video; expected a path in a "
+                "folder with room that ends in .mp4. Choose another with --out."
+            )
+
+    def write(self, picture):
+        """Add a frame, uint8 (height, width, 3) RGB."""
+        self._writer.write(self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        self._writer.release()
+
+
+def recognize_frames(recognizer, frames, *, rate=RATE, every=1, smoothing=SMOOTHING):
+    """Answer for the faces of frames as they come.
+
+    Args:
+        recognizer: `Recognizer`.
+        frames: iterable of uint8 (height, width, 3) RGB, such as `Video`.
+        rate: frames a second.
+        every: frames from one detection to the next; between them faces are followed.
+        smoothing: 0 to under 1, of a face's answer so far that its next one keeps.
+
+    Yields:
+        `Frame` for every frame, also without a face.
+    """
+    tracker, known = Tracker(recognizer.detector, every), {}
+    for number, picture in enumerate(frames):
+        found = tracker.step(picture)
+        cut = [
+            crop_face(picture, one.box, recognizer.input_shape, recognizer.margin)
+            for _, one in found
+        ]
+        answers = recognizer.answer(np.stack(cut)) if cut else ()
+        smooth = {}
+        for (track, _), answer in zip(found, answers, strict=True):
+            before = known.get(track)
+            new = answer if before is None else smoothing * before + (1 - smoothing) * answer
+            smooth[track] = new
+        known |= smooth
+        told = recognizer.predictions([one for _, one in found], list(smooth.values()))
+        faces = [
+            TrackedFace(**vars(face), track=track) for face, track in zip(told, smooth, strict=True)
+        ]
+        yield Frame(number, number / rate, picture, faces)
+
+
+def frame_rows(frame):
+    """Return a dict for every face of a `Frame`, one with track 0 where there is none."""
+    place = {"frame": frame.number, "seconds": round(frame.seconds, 3)}
+    if not frame.faces:
+        return [{**place, "track": 0}]
+    return [
+        {
+            **place,
+            "track": face.track,
+            **dict(zip(("left", "top", "width", "height"), face.box, strict=True)),
+            "box_score": face.box_score,
+            "label": face.label,
+            "score": face.score,
+            **face.probabilities,
+        }
+        for face in frame.faces
+    ]
+
+
+def limited(frames, count):
+    """Return at most `count` frames; all for None."""
+    return frames if count is None else itertools.islice(frames, count)
