@@ -20,7 +20,7 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
     {"weights"},
     {"auditing", "callbacks", "evaluation", "exporting"},
     {"training", "views", "robustness", "faces"},
-    {"reproduction", "tuning", "releasing"},
+    {"reproduction", "tuning", "releasing", "app"},
     {"cli"},
     {"__main__", "__init__"},
 )
@@ -29,6 +29,7 @@ ONLY_IN = {
     "cv2": {"faces"},
     "optuna": {"tuning"},
     "typer": {"cli"},
+    "gradio": {"app"},
     "jax": {"backend"},
     "torch": {"backend"},
     "onnxruntime": {"runtime", "exporting"},

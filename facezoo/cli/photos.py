@@ -1,4 +1,4 @@
-"""Commands on photographs and videos: `predict`, `video`, `webcam`."""
+"""Commands on photographs and videos: `predict`, `video`, `webcam`, `app`."""
 
 import contextlib
 import csv
@@ -145,6 +145,20 @@ def webcam(
         options = {"rate": frames.rate, "every": every}
         for frame in recognize_frames(recognizer, limited(frames, count), **options):
             _print_frame(frame)
+
+
+@command
+def app(
+    weights: Annotated[
+        str | None, typer.Option(help="Name of weights, .onnx file, or run folder.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address that is served at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 7860,
+):
+    """Serve a page to try a network on photographs, on this machine alone."""
+    from facezoo.app import serve
+
+    serve(weights, host=host, port=port)
 
 
 def _writers(files, frames, out_path, table, classes):
