@@ -22,7 +22,7 @@ from facezoo.files import replacing
 from facezoo.runtime import INPUT, METADATA, OUTPUT, OnnxNetwork
 from facezoo.weights.loading import load_model
 
-ENDINGS = {"onnx": ".onnx", "litert": ".tflite", "saved_model": ""}
+ENDINGS = {"onnx": ".onnx", "litert": ".tflite", "saved_model": "-saved_model"}
 TOLERANCE = 1e-4  # of a probability, between Keras and the exported network
 PICTURES = 32  # that both answer for
 STORED = 512  # a constant of as many numbers or more is stored in 16 bits where asked
@@ -62,7 +62,12 @@ def export(source, path=None, *, format="onnx", half=False):
             "exported networks. Set KERAS_BACKEND=tensorflow."
         )
     model = source if isinstance(source, keras.Model) else load_model(source)
-    card = model.card
+    card = getattr(model, "card", None)
+    if card is None:
+        raise WeightsError(
+            f"Got the model {model.name!r} without a card; expected one that load_model returned. "
+            "Train it, and pass the run folder."
+        )
     path = Path(path or (card.name + ENDINGS[format]))
     beside = path.with_name(path.name + ".json")
     for each in (path, beside):
@@ -79,12 +84,16 @@ def export(source, path=None, *, format="onnx", half=False):
     try:
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
             made = Path(folder) / ("network" + ENDINGS[format])
-            with _silent():
+            with _silent(), _told(card.name, format):
                 answers = WRITERS[format](model, made, facts, half, pictures)
             _compare(answers, expected, card.name, format)
             shutil.move(made, path)
-        with replacing(beside) as written:
-            written.write_text(text, "utf-8")
+        try:
+            with replacing(beside) as written:
+                written.write_text(text, "utf-8")
+        except BaseException:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()  # not without its papers
+            raise
     except OSError as error:
         raise WeightsError(
             f"Got {error.strerror or error} while writing {str(path)!r}; expected a folder that "
@@ -234,6 +243,21 @@ def _compare(answers, expected, name, format):
             f"{TOLERANCE:g} at most. Nothing was written; choose another format, or export "
             "without half."
         )
+
+
+@contextlib.contextmanager
+def _told(name, format):
+    """Turn whatever a converter raises into a line."""
+    try:
+        yield
+    except (FacezooError, OSError):
+        raise
+    except Exception as error:  # each converter has errors of its own
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise WeightsError(
+            f"Got {name}, which cannot be written as {format} ({reason}); expected a float32 "
+            "network of ordinary layers. Choose another format with --format."
+        ) from None
 
 
 @contextlib.contextmanager

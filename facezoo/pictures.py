@@ -46,7 +46,7 @@ def decode(data, *, channels=None, size=None, resampling="bilinear"):
 
 
 def from_pillow(picture):
-    """Return a Pillow picture as a viewer shows it.
+    """Return a Pillow picture as a viewer shows it, of an animation the frame that it is at.
 
     Args:
         picture: `PIL.Image.Image`.
@@ -57,7 +57,9 @@ def from_pillow(picture):
     Raises:
         PictureError: it cannot be decoded, or has more than `MAX_PIXELS` pixels.
     """
-    upright = _to_eight_bits(_loaded(picture))
+    with _broken_pictures_told():
+        _check_size(picture)
+        upright = _to_eight_bits(_upright(picture))
     upright = upright.convert("L" if upright.mode == "L" else "RGB")
     return np.asarray(upright, dtype=np.uint8).reshape(upright.height, upright.width, -1)
 
@@ -87,20 +89,24 @@ def _open(data):
     if not data:
         raise PictureError("zero bytes")
     with _broken_pictures_told():
-        return _loaded(Image.open(io.BytesIO(data), formats=FORMATS))
-
-
-def _loaded(picture):
-    """Pillow image -> the same, upright and wholly decoded."""
-    with _broken_pictures_told():
-        width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise PictureError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
-        if min(width, height) < 1:
-            raise PictureError(f"{width} x {height} pixels")
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_size(picture)
         picture.seek(0)
-        picture.load()
-        return ImageOps.exif_transpose(picture)
+        return _upright(picture)
+
+
+def _check_size(picture):
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"{width} x {height} pixels; at most {MAX_PIXELS:,} are read")
+    if min(width, height) < 1:
+        raise PictureError(f"{width} x {height} pixels")
+
+
+def _upright(picture):
+    """Pillow image -> a wholly decoded one that is upright; an animation's present frame."""
+    picture.load()
+    return ImageOps.exif_transpose(picture)
 
 
 @contextlib.contextmanager

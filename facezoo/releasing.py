@@ -6,6 +6,7 @@ The only code that writes `facezoo/weights/`; a folder of one's own works the sa
 import contextlib
 import dataclasses
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 
 from facezoo.calibration import fit_temperature, set_temperature
 from facezoo.datasets import get_spec, load_dataset
-from facezoo.errors import DatasetNotFound, WeightsError
+from facezoo.errors import FacezooError, WeightsError
 from facezoo.evaluation import (
     all_tested,
     in_classes_of,
@@ -26,7 +27,7 @@ from facezoo.evaluation import (
     test_report,
 )
 from facezoo.exporting import export, quantize
-from facezoo.files import replacing, sha256
+from facezoo.files import locked, replacing, sha256
 from facezoo.models import build_model
 from facezoo.models.blocks import load_weight_file
 from facezoo.report import evaluate_predictions
@@ -101,11 +102,13 @@ def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, f
 
 
 def _check_name(card, folder):
-    builder, name = card.recipe.builder, card.name
-    if name.partition(".")[0] != builder or Path(name).name != name:
+    recipe, name = card.recipe, card.name
+    data = re.escape(recipe.dataset.replace(":", "_"))
+    if not re.fullmatch(rf"{re.escape(recipe.builder)}\.{data}(-\w+)?-v[1-9]\d*", name):
         raise WeightsError(
-            f"Got name {name!r} for a run of {builder!r}; expected {builder}.<data>-v<number>. "
-            "Change it."
+            f"Got name {name!r} for a run of {recipe.builder!r} on {recipe.dataset!r}; expected "
+            f"{recipe.builder}.{recipe.dataset.replace(':', '_')}-v<number>, with -<target> before "
+            "-v where there are several. Change it."
         )
     if (folder / "manifest.json").exists() and name in list_weights(folder):
         raise WeightsError(
@@ -214,10 +217,10 @@ def _elsewhere(model, name, root):
     """Figures on a whole data set of other pictures; by subject where it tells them."""
     try:
         other = all_tested(load_dataset(name, root=root))
-    except DatasetNotFound as error:
+        split, _, note = in_classes_of(model.label_set, other.test, None)
+        probabilities = predict(model, split.images)
+    except FacezooError as error:  # not prepared, or at another size
         return {"refused": str(error).partition(";")[0]}
-    split, _, note = in_classes_of(model.label_set, other.test, None)
-    probabilities = predict(model, split.images)
     report = evaluate_predictions(probabilities, split.labels, model.label_set)
     figures = {**_brief(report), "data": other.protocol, "note": note}
     if "subject" in split.table:
@@ -237,7 +240,11 @@ def _entry(path):
 
 def _enter(card, folder, default):
     """Add a card to the manifest of a folder."""
-    path = folder / "manifest.json"
+    with locked(folder / ".manifest.lock", wait=True):
+        _enter_alone(card, folder / "manifest.json", default)
+
+
+def _enter_alone(card, path, default):
     manifest = {"format": FORMAT, "defaults": {}, "weights": {}}
     with contextlib.suppress(FileNotFoundError):
         manifest = json.loads(path.read_text("utf-8"))

@@ -159,7 +159,7 @@ def fit(run, recipe, data, callbacks=()):
     """Fit a recipe's model in a run folder, from its newest checkpoint if it has one.
 
     Writes history, checkpoints, state and at last model.keras, whose weights are those of
-    the best epoch by the recipe's `monitor`.
+    the best epoch by the recipe's `monitor`; it computes in float32.
 
     Args:
         run: `RunFolder`.
@@ -202,9 +202,12 @@ def fit(run, recipe, data, callbacks=()):
             )
         best = run.path / keeper.entries[0]["best"]
         model.load_weights(best)
-        final = _build(recipe, data)  # without the optimizer's memory
-        final.set_weights(inner.get_weights())
-        run.write_file("model.keras", final.save)
+    # without the optimizer's memory, and in float32 whatever it was trained in: every runtime
+    # then answers alike
+    with _precision("float32"):
+        final = _build(recipe, data)
+    final.set_weights(inner.get_weights())
+    run.write_file("model.keras", final.save)
 
 
 def environment():

@@ -82,7 +82,9 @@ def test_every_builder_can_be_exported(name, tmp_path):
     assert network.predict(PICTURES) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize(("format", "ending"), [("litert", ".tflite"), ("saved_model", "")])
+@pytest.mark.parametrize(
+    ("format", "ending"), [("litert", ".tflite"), ("saved_model", "-saved_model")]
+)
 def test_other_formats_hold_the_classes(format, ending, tmp_path):
     model = with_card("lenet5", POSE, input_shape=(60, 64, 1))
     path = export(model, tmp_path / f"lenet5{ending}", format=format)
@@ -143,7 +145,8 @@ def test_the_runtime_needs_neither_keras_nor_tensorflow(exported):
 
 
 def test_the_command_exports_a_run_and_refuses_in_a_line(tmp_path, monkeypatch, capsys):
-    run = train(get_recipe("synthetic-lenet5-expression").smoke(), runs=tmp_path / "runs")
+    recipe = get_recipe("synthetic-lenet5-expression").smoke()
+    run = train(recipe.override({"precision": "mixed_bfloat16"}), runs=tmp_path / "runs")
     monkeypatch.chdir(tmp_path)
 
     def facezoo_export(*arguments):
@@ -170,6 +173,11 @@ def test_the_command_exports_a_run_and_refuses_in_a_line(tmp_path, monkeypatch, 
     ):
         code, printed = facezoo_export(*arguments)
         assert code == 2 and printed.err.count("\n") == 1 and said in printed.err
+
+
+def test_a_model_without_a_card_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match="without a card"):
+        export(facezoo.build_lenet5(), tmp_path / "lenet5.onnx")
 
 
 def test_formats_are_refused_before_anything_is_read():

@@ -95,6 +95,12 @@ def test_the_saved_model_answers_as_the_report_says(tmp_path):
     assert again["log_loss"] == pytest.approx(stored["log_loss"], rel=1e-5)
 
 
+def test_a_network_that_was_trained_in_bfloat16_answers_in_float32(tmp_path):
+    run = train(TINY.override({"precision": "mixed_bfloat16"}), runs=tmp_path)
+    assert {layer.compute_dtype for layer in load_run(run).layers} == {"float32"}
+    assert evaluate(run).log_loss == pytest.approx(run.metrics["test"]["log_loss"], rel=1e-5)
+
+
 def test_the_best_epoch_is_kept_and_the_last_two(tmp_path):
     run = train(THREE.override({"epochs": 5}), runs=tmp_path)
     best = run.history["val_loss"].idxmin() + 1

@@ -58,14 +58,23 @@ def test_the_temperature_that_spoilt_the_probabilities_is_found(temperature, vot
     assert fit_temperature(told, labels) == pytest.approx(temperature, rel=0.03)
 
 
-def test_a_temperature_is_folded_into_the_last_layer():
-    model = facezoo.build_lenet5()
+def test_pictures_that_are_all_right_make_no_network_surer():
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8]] * 30)
+    assert fit_temperature(probabilities, np.array([0, 1] * 30)) == pytest.approx(1, abs=1e-3)
+    wrong = np.array([0, 1] * 29 + [1, 0])
+    assert 0.5 < fit_temperature(probabilities, wrong) < 1  # few pictures, and no large claim
+
+
+@pytest.mark.parametrize("name", ["lenet5", "mini_xception", "facezoo_small"])
+def test_a_temperature_is_folded_into_the_last_weights(name):
+    model = facezoo.build_model(name)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
     before = np.asarray(model.predict_on_batch(pictures))
     set_temperature(model, 2.5)
     after = np.asarray(model.predict_on_batch(pictures))
     assert after == pytest.approx(softmax(np.log(before) / 2.5), abs=1e-6)
-    inner = facezoo.models.pixels.PixelModel(model.inputs, model.layers[-2].output)
+    pooled = next(layer for layer in model.layers if "MaxPooling" in type(layer).__name__)
+    inner = facezoo.models.pixels.PixelModel(model.inputs, pooled.output)
     with pytest.raises(WeightsError, match="dense layer"):
         set_temperature(inner, 2.0)
 
@@ -137,6 +146,8 @@ def test_damaged_weights_are_an_error(released, damage, said):
         lambda entry: entry["trained_by"]["builder_args"].update(dropout=0.1),
         lambda entry: entry["files"]["keras"].update(file="../lenet5.weights.h5"),
         lambda entry: entry.pop("label_set"),
+        lambda entry: entry["files"]["keras"].pop("sha256"),
+        lambda entry: entry.update(temperature=0),
     ],
 )
 def test_a_manifest_that_says_otherwise_than_the_file_is_an_error(released, change):
@@ -162,16 +173,19 @@ def release_of_another(run, folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facezoo.releasing.export", lambda model, path, half: _empty(path))
         patch.setattr("facezoo.releasing._onnx_figures", lambda path, data: {})
-        return release(run, "lenet5.other-v1", folder=folder).name
+        return release(run, "lenet5.synthetic-v2", folder=folder).name
 
 
 def test_what_cannot_be_released_or_loaded(run, released, tmp_path):
     before = (released / "manifest.json").read_bytes()
-    for name, said in (
+    refused = (
         (NAME, "Raise the number"),
-        ("vgg19.x-v1", "lenet5"),
-        ("lenet5/x", "lenet5"),
-    ):
+        ("vgg19.synthetic-v1", "lenet5"),
+        ("lenet5", "-v<number>"),
+        ("lenet5.fer2013-v1", "synthetic"),
+        ("../lenet5.synthetic-v1", "lenet5"),
+    )
+    for name, said in refused:
         with pytest.raises(WeightsError, match=said):
             release(run, name, folder=released)
     assert (released / "manifest.json").read_bytes() == before
@@ -204,3 +218,9 @@ def test_every_shipped_file_is_whole_and_small():
 def test_a_card_survives_json(released):
     card = get_card(NAME, released)
     assert type(card).from_dict(json.loads(json.dumps(card.to_dict()))) == card
+
+
+def test_a_folder_of_the_weights_name_is_not_taken_for_them(released, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / NAME).mkdir()
+    assert load_model(NAME, folder=released).card.name == NAME

@@ -1,9 +1,9 @@
 """Commands on photographs and videos: `predict`, `video`, `webcam`, `app`."""
 
 import contextlib
-import csv
 import glob
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -41,30 +41,37 @@ def predict(
 ):
     """Find the faces of photographs and say what they look like."""
     from facezoo.faces.recognizer import Recognizer
-    from facezoo.faces.results import rows, write_csv
+    from facezoo.faces.results import csv_writer, rows
+    from facezoo.files import replacing
 
+    if table is not None:
+        _refuse_existing(table)
     names, missing = found_pictures(photos)
     if not names:
         raise PictureError(
             f"Got {', '.join(photos)}, where no picture is; expected photographs or folders of "
             "them. Pass such as photo.jpg."
         )
-    recognizer = Recognizer(weights, detector=detector, on_no_face=on_no_face)
+    with _starting(weights):
+        recognizer = Recognizer(weights, detector=detector, on_no_face=on_no_face)
     for place in filter(None, (folder, crops, table and table.parent)):
         _make(place)
     every_row, skipped = [], [(name, "No such file or directory") for name in missing]
     with progress() as bar:
-        following = bar.track(names, description="photographs")
-        for name, faces in recognizer.predict_each(following):
-            if isinstance(faces, FacezooError):
-                skipped.append((name, str(faces).partition(": " + name)[0]))
+        answers = zip(names, recognizer.predict_each(names), strict=True)
+        for name, faces in bar.track(answers, len(names), description="photographs"):
+            try:
+                if isinstance(faces, FacezooError):
+                    raise faces
+                _draw(recognizer, name, faces, folder, crops)
+            except PictureError as error:  # also one that is gone when it is to be drawn
+                skipped.append((name, str(error)))
                 continue
             every_row += rows(name, faces)
             _tell(name, faces, top, as_json)
-            _draw(recognizer, name, faces, folder, crops)
-    if table is not None:
-        with _writing(table):
-            write_csv(table, every_row, recognizer.label_set.classes)
+    if table is not None and every_row:
+        with _writing(table), replacing(table) as beside, beside.open("w", newline="") as file:
+            csv_writer(file, ("file", "face"), recognizer.label_set.classes).writerows(every_row)
     for name, reason in skipped:
         err.print(f"Skipped {name}: {reason}", soft_wrap=True)
     if len(skipped) == len(names) + len(missing):
@@ -99,15 +106,20 @@ def video(
     from facezoo.faces.recognizer import Recognizer
     from facezoo.faces.video import Video, recognize_frames
 
-    recognizer = Recognizer(weights)
-    with Video(source) as frames, contextlib.ExitStack() as files:
-        write = _writers(files, frames, out_path, table, recognizer.label_set.classes)
+    for path in filter(None, (out_path, table)):
+        _refuse_existing(path)
+        _make(path.parent)
+    with _starting(weights):
+        recognizer = Recognizer(weights)
+    with Video(source) as frames, _Kept(table) as rows, _Kept(out_path) as drawn:
+        writer = _FrameWriter(frames, rows.path, drawn.path, recognizer.label_set.classes)
         length, seen, faces = frames.length, 0, set()
-        with progress() as bar:
+        with progress() as bar, writer:
             task = bar.add_task("frames", total=length)
             options = {"rate": frames.rate, "every": every, "smoothing": smoothing}
             for frame in recognize_frames(recognizer, frames, **options):
-                write(frame)
+                writer.write(frame)
+                rows.worth = drawn.worth = True
                 if as_json:
                     _print_frame(frame)
                 seen += 1
@@ -140,11 +152,17 @@ def webcam(
     from facezoo.faces.recognizer import Recognizer
     from facezoo.faces.video import Video, limited, recognize_frames
 
-    recognizer = Recognizer(weights)
+    with _starting(weights):
+        recognizer = Recognizer(weights)
+    seen = 0
     with Video(camera) as frames, contextlib.suppress(KeyboardInterrupt):
-        options = {"rate": frames.rate, "every": every}
-        for frame in recognize_frames(recognizer, limited(frames, count), **options):
+        for frame in recognize_frames(recognizer, limited(frames, count), every=every):
             _print_frame(frame)
+            seen += 1
+        if seen != count:
+            err.print(f"Camera {camera} gave no more pictures after {seen:,}.", soft_wrap=True)
+            return 1
+    return 0
 
 
 @command
@@ -161,48 +179,79 @@ def app(
     serve(weights, host=host, port=port)
 
 
-def _writers(files, frames, out_path, table, classes):
-    """Open the files that a video is written to; return what writes a frame to all of them."""
-    from facezoo.faces.results import annotated
-    from facezoo.faces.video import VideoFile, frame_rows
+class _FrameWriter(contextlib.ExitStack):
+    """Writes frames to a table and a video, where asked."""
 
-    columns = ("frame", "seconds", "track", "left", "top", "width", "height", "box_score")
-    rows = video_file = None
-    if table is not None:
-        _make(table.parent)
-        beside = files.enter_context(_kept(table))
-        file = files.enter_context(beside.open("w", encoding="utf-8", newline=""))
-        rows = csv.DictWriter(
-            file, (*columns, "label", "score", *classes), restval="", lineterminator="\n"
-        )
-        rows.writeheader()
-    if out_path is not None:
-        _make(out_path.parent)
-        beside = files.enter_context(_kept(out_path))
-        video_file = files.enter_context(VideoFile(beside, frames.size, frames.rate))
+    def __init__(self, frames, table, video_path, classes):
+        from facezoo.faces.results import csv_writer
+        from facezoo.faces.video import VideoFile
 
-    def write(frame):
-        if rows is not None:
-            rows.writerows(frame_rows(frame))
-        if video_file is not None:
-            video_file.write(np.asarray(annotated(frame.picture, frame.faces)))
+        super().__init__()
+        self.rows = self.drawn = None
+        if table is not None:
+            file = self.enter_context(table.open("w", encoding="utf-8", newline=""))
+            self.rows = csv_writer(file, ("frame", "seconds", "track"), classes)
+        if video_path is not None:
+            self.drawn = self.enter_context(VideoFile(video_path, frames.size, frames.rate))
 
-    return write
+    def write(self, frame):
+        """Add a `Frame`."""
+        from facezoo.faces.results import annotated
+        from facezoo.faces.video import frame_rows
+
+        if self.rows is not None:
+            self.rows.writerows(frame_rows(frame))
+        if self.drawn is not None:
+            self.drawn.write(np.asarray(annotated(frame.picture, frame.faces)))
+
+
+class _Kept:
+    """A new file that is kept however the block ends, once something worth keeping is in it.
+
+    Args:
+        path: the file; None for none.
+
+    Attributes:
+        path: where to write meanwhile, or None.
+        worth: whether it is to be kept.
+    """
+
+    def __init__(self, path):
+        self.target, self.path, self.worth = path, None, False
+
+    def __enter__(self):
+        if self.target is not None:
+            self.path = self.target.with_name(f".writing-{os.getpid()}-{self.target.name}")
+        return self
+
+    def __exit__(self, *raised):
+        if self.path is None:
+            return
+        if not self.worth:
+            self.path.unlink(missing_ok=True)
+            return
+        with _writing(self.target):
+            os.replace(self.path, self.target)
 
 
 @contextlib.contextmanager
-def _kept(path):
-    """`replacing`, which also keeps what was written until Ctrl-C."""
-    from facezoo.files import replacing
+def _starting(weights):
+    """Hold back what TensorFlow prints, where a run folder starts it."""
+    from facezoo.terminal import starting_keras
+    from facezoo.weights.manifest import Card, find_source
 
-    stopped = None
-    with _writing(path), replacing(path) as beside:
-        try:
-            yield beside
-        except KeyboardInterrupt as error:
-            stopped = error
-    if stopped is not None:
-        raise stopped
+    onnx = weights.endswith(".onnx")
+    with (
+        contextlib.nullcontext()
+        if onnx or isinstance(find_source(weights), Card)
+        else (starting_keras())
+    ):
+        yield
+
+
+def _refuse_existing(path):
+    if os.path.lexists(path):
+        raise FacezooError(f"Got {str(path)!r}, which exists; expected a new file. Choose another.")
 
 
 def _print_frame(frame):
@@ -215,11 +264,10 @@ def found_pictures(given):
     """Paths, folders and patterns -> (names of files, names that are not there)."""
     names, missing = [], []
     for one in given:
-        path = Path(one)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+        if os.path.isdir(one):  # unlike Path's, it takes any text
+            inside = sorted(p for p in Path(one).rglob("*") if p.suffix.lower() in PICTURES)
             names += [str(p) for p in inside if p.is_file()]
-        elif path.exists():
+        elif os.path.exists(one):
             names.append(one)
         else:
             matched = sorted(glob.glob(one, recursive=True))

@@ -7,6 +7,7 @@ profiles and covered faces, and now and then takes a pattern for a face.
 
 import dataclasses
 import functools
+import os
 import threading
 from pathlib import Path
 
@@ -56,11 +57,17 @@ class HaarDetector:
     """
 
     def __init__(self, *, smallest=None, longest=LONGEST, neighbours=NEIGHBOURS, tilts=TILTS):
+        numbers = {"longest": longest, "neighbours": neighbours, "smallest": smallest or 1}
+        for name, number in numbers.items():
+            if not isinstance(number, int) or number < 1:
+                raise FacezooError(
+                    f"Got {name}={number!r}; expected a whole number of 1 or more. Change it."
+                )
         self.smallest = smallest
         self.longest = longest
         self.neighbours = neighbours
         self.tilts = tuple(tilts)
-        self._cv2 = _opencv()
+        self._cv2 = opencv()
         self._own = threading.local()  # a cascade keeps the picture it looks at
         _ = self._cascade
 
@@ -255,7 +262,14 @@ def _within(box, width, height):
 
 
 @functools.cache
-def _opencv():
+def opencv():
+    """Return the module cv2, told to leave errors to those who call it.
+
+    Raises:
+        FacezooError: it is not installed, lacks the system's libraries, or has no cascades.
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         import cv2
     except ImportError as error:

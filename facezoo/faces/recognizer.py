@@ -5,6 +5,7 @@ come from. The network runs on onnxruntime, or on Keras where that is asked for 
 folder holds nothing else; a path, bytes, a Pillow picture and an array give the same answer.
 """
 
+import collections
 import concurrent.futures
 import dataclasses
 import itertools
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facezoo.errors import FacezooError, PictureError, PixelError, unknown
+from facezoo.errors import FacezooError, PictureError, PixelError, WeightsError, unknown
 from facezoo.faces.detection import MARGIN, check_picture, crop_face, get_detector
 from facezoo.pictures import decode, from_pillow
 from facezoo.runtime import OnnxNetwork
@@ -23,7 +24,7 @@ from facezoo.weights.manifest import Card, find_source, weight_file
 ON_NO_FACE = ("empty", "raise", "whole_image")
 ORDERS = ("rgb", "bgr")
 RUNTIMES = ("onnx", "keras")
-AHEAD = 4  # pictures a thread that are decoded and searched before their turn
+AHEAD = 2  # pictures a thread that are decoded and searched before their turn
 AT_ONCE = 64  # faces that the network answers for in one call
 
 
@@ -97,6 +98,13 @@ class Recognizer:
         self.on_no_face = on_no_face
         self.channel_order = channel_order
         self.threads = threads or os.cpu_count() or 1
+        if not isinstance(self.threads, int) or self.threads < 1:
+            raise FacezooError(
+                f"Got threads={threads!r}; expected a whole number of 1 or more. Change it."
+            )
+        if not isinstance(margin, (int, float)) or not 0 <= margin < 10:
+            raise FacezooError(f"Got margin={margin!r}; expected a number from 0 to 10. Change it.")
+        self._pool = concurrent.futures.ThreadPoolExecutor(self.threads)
         network = open_network(weights, runtime, self.threads)
         self.label_set, self.input_shape = network.label_set, network.input_shape
         self._answer = network.predict
@@ -115,18 +123,18 @@ class Recognizer:
             PictureError: a file that cannot be read; with `on_no_face="raise"`, no face.
             PixelError: an array that is no such picture.
         """
-        (found,) = self.predict_batch([image])
+        (found,) = self._answered([self._told(image, self._try_find(image))])
         return found
 
     def predict_batch(self, images):
         """Return the faces of several pictures: a list of `FacePrediction` for each."""
-        return [faces for _, faces in self.predict_each(images, errors="raise")]
+        return list(self.predict_each(images, errors="raise"))
 
     def predict_each(self, images, errors="skip"):
         """Answer for pictures as they come, in their order and in constant memory.
 
-        Decoding and searching run ahead in threads; the faces of several pictures are answered
-        for in one call.
+        Decoding and searching run ahead in threads, by two pictures each; the faces of several
+        pictures are answered for in one call, and of a picture only they are kept until then.
 
         Args:
             images: iterable of what `predict` takes.
@@ -134,15 +142,14 @@ class Recognizer:
                 raises it.
 
         Yields:
-            (image, list of `FacePrediction`, or error) for every image.
+            list of `FacePrediction` for every image, or the error.
         """
         _one_of("errors", errors, ("skip", "raise"))
         waiting, faces = [], 0
         for image, found in self._found(images):
-            if isinstance(found, FacezooError) and errors == "raise":
-                raise found
-            waiting.append((image, found))
+            waiting.append(self._told(image, found) if errors == "raise" else found)
             faces += 0 if isinstance(found, FacezooError) else len(found)
+            del image
             if faces >= AT_ONCE or len(waiting) >= AT_ONCE:
                 yield from self._answered(waiting)
                 waiting, faces = [], 0
@@ -150,13 +157,12 @@ class Recognizer:
 
     def find(self, image):
         """Return [(`Detection`, uint8 face of `input_shape`), ...] of a picture, unanswered."""
-        picture = self.read(image)
+        return self._find(self.read(image))
+
+    def _find(self, picture):
         found = self.detector.detect(picture)
         if not found and self.on_no_face == "raise":
-            raise PictureError(
-                f"Got a picture of {picture.shape[1]} x {picture.shape[0]} in which no face was "
-                "found; expected one. Pass a larger one, or on_no_face='whole_image'."
-            )
+            raise PictureError(f"no face in {picture.shape[1]} x {picture.shape[0]} pixels")
         if not found and self.on_no_face == "whole_image":
             found = get_detector("whole").detect(picture)
         cut = [crop_face(picture, f.box, self.input_shape, self.margin) for f in found]
@@ -181,48 +187,65 @@ class Recognizer:
         ]
 
     def _found(self, images):
-        """Yield (image, [(Detection, face), ...] or error) in order, some in advance."""
-        images = iter(images)
-        if self.threads == 1:
-            yield from ((image, self._try_find(image)) for image in images)
-            return
-        with concurrent.futures.ThreadPoolExecutor(self.threads) as pool:
-            ahead = []
-            try:
-                for image in itertools.islice(images, AHEAD * self.threads):
-                    ahead.append((image, pool.submit(self._try_find, image)))
-                while ahead:
-                    image, coming = ahead.pop(0)
-                    yield image, coming.result()
-                    for following in itertools.islice(images, 1):
-                        ahead.append((following, pool.submit(self._try_find, following)))
-            finally:
-                for _, coming in ahead:
-                    coming.cancel()
-
-    def _try_find(self, image):
+        """Yield (image, what `_try_find` gives) in order, some found in advance."""
+        images, ahead = iter(images), collections.deque()
         try:
-            return self.find(image)
+            for image in itertools.islice(images, AHEAD * self.threads):
+                ahead.append((image, self._submit(image)))
+            while ahead:
+                image, coming = ahead.popleft()
+                yield image, coming.result()
+                for following in itertools.islice(images, 1):
+                    ahead.append((following, self._submit(following)))
+        finally:
+            for _, coming in ahead:
+                coming.cancel()
+
+    def _submit(self, image):
+        if isinstance(image, Image.Image):  # one may come twice, and two threads would read it
+            try:
+                image = from_pillow(image)
+            except FacezooError as error:
+                failed = concurrent.futures.Future()
+                failed.set_result(error)
+                return failed
+            return self._pool.submit(self._try_find, image, turned=True)
+        return self._pool.submit(self._try_find, image)
+
+    def _try_find(self, image, turned=False):
+        """`find`, or the error; `turned` for an array that is RGB already."""
+        try:
+            return self._find(image if turned else self.read(image))
         except FacezooError as error:
             return error
 
+    def _told(self, image, found):
+        """Return what was found; raise an error that says which picture it is of."""
+        if not isinstance(found, FacezooError):
+            return found
+        if not isinstance(found, PictureError):
+            raise found
+        named = isinstance(image, (str, os.PathLike))
+        which = repr(os.fspath(image)) if named else type(image).__name__
+        raise PictureError(f"Got {which}: {found}; expected a photograph of a face. Pass another.")
+
     def _answered(self, waiting):
-        faces = [face for _, found in waiting for _, face in _faces(found)]
+        faces = [face for found in waiting for _, face in _faces(found)]
         answers = iter(self.answer(np.stack(faces)) if faces else ())
-        for image, found in waiting:
+        for found in waiting:
             if isinstance(found, FacezooError):
-                yield image, found
+                yield found
                 continue
             detections = [detection for detection, _ in found]
-            yield image, self.predictions(detections, list(itertools.islice(answers, len(found))))
+            yield self.predictions(detections, list(itertools.islice(answers, len(found))))
 
     def read(self, image):
         """Return any image that `predict` takes as uint8 (height, width, 1 or 3), RGB or gray."""
         if isinstance(image, (str, os.PathLike)):
             try:
                 image = Path(image).read_bytes()
-            except OSError as error:
-                raise PictureError(f"{error.strerror or error}: {os.fspath(image)}") from None
+            except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+                raise PictureError(getattr(error, "strerror", None) or str(error)) from None
         if isinstance(image, (bytes, bytearray, memoryview)):
             return decode(bytes(image))
         if isinstance(image, Image.Image):
@@ -272,7 +295,14 @@ def open_network(weights, runtime=None, threads=None):
         return KerasNetwork(source)
     if runtime == "keras":
         return KerasNetwork(source.name)
-    return OnnxNetwork(weight_file(source, "onnx"), threads=threads)
+    network = OnnxNetwork(weight_file(source, "onnx"), threads=threads)
+    said = (network.name, network.label_set, network.input_shape)
+    if said != (source.name, source.label_set, source.input_shape):
+        raise WeightsError(
+            f"Got an .onnx file of {network.name} for {source.name}; expected its own, with its "
+            "classes. Install facezoo again."
+        )
+    return network
 
 
 def _faces(found):

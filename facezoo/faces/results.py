@@ -1,17 +1,28 @@
 """Answers for photographs as rows, as a CSV file, and drawn into the photographs."""
 
 import csv
-import io
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from facezoo.files import replacing
 
-FACE = ("face", "left", "top", "width", "height", "box_score", "label", "score")
+BOX = ("left", "top", "width", "height")
+FACE = (*BOX, "box_score", "label", "score")
 LINE = 0.006  # of the picture's longer side
 TEXT = 0.03
 COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189))
+
+
+def face_row(face):
+    """Return a face as a row: box in pixels, label, and a probability `p_<class>` a class."""
+    return {
+        **dict(zip(BOX, face.box, strict=True)),
+        "box_score": face.box_score,
+        "label": face.label,
+        "score": face.score,
+        **{f"p_{name}": share for name, share in face.probabilities.items()},
+    }
 
 
 def rows(name, faces):
@@ -22,23 +33,10 @@ def rows(name, faces):
         faces: list of `FacePrediction`.
 
     Returns:
-        list of `{"file", "face" (from 1), "left", "top", "width", "height" (pixels),
-        "box_score", "label", "score", and a probability a class}`.
+        list of `{"file", "face" (from 1), ...}` with what `face_row` gives.
     """
-    if not faces:
-        return [{"file": name, "face": 0}]
-    return [
-        {
-            "file": name,
-            "face": number,
-            **dict(zip(FACE[1:5], face.box, strict=True)),
-            "box_score": face.box_score,
-            "label": face.label,
-            "score": face.score,
-            **face.probabilities,
-        }
-        for number, face in enumerate(faces, 1)
-    ]
+    told = [{"file": name, "face": n, **face_row(face)} for n, face in enumerate(faces, 1)]
+    return told or [{"file": name, "face": 0}]
 
 
 def table(results):
@@ -55,23 +53,18 @@ def table(results):
     return pd.DataFrame([row for name, faces in results for row in rows(name, faces)])
 
 
-def write_csv(path, every_row, classes):
-    """Write rows as CSV, whole or not at all.
+def csv_writer(file, place, classes):
+    """Return a `csv.DictWriter` that wrote its header.
 
     Args:
-        path: the file.
-        every_row: dicts of `rows`.
-        classes: names of the classes, for the columns.
-
-    Raises:
-        OSError: it cannot be written.
+        file: text file.
+        place: names of the columns that say which face it is, such as ("file", "face").
+        classes: names of the classes.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ("file", *FACE, *classes), restval="", lineterminator="\n")
+    columns = (*place, *FACE, *(f"p_{name}" for name in classes))
+    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(every_row)
-    with replacing(path) as beside:
-        beside.write_text(text.getvalue(), "utf-8")
+    return writer
 
 
 def annotated(picture, faces):

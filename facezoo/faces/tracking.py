@@ -8,10 +8,10 @@ import dataclasses
 
 import numpy as np
 
-from facezoo.faces.detection import Detection, overlap
+from facezoo.faces.detection import Detection, opencv, overlap
 
 SIDE = 24  # pixels that a followed face is reduced to
-REACH = 0.35  # of the box on every side, in which it is searched for
+REACH = 8  # such pixels on every side, in which it is searched for
 ALIKE = 0.5  # correlation under which a face is lost
 SAME = 0.25  # intersection over union from which a found face is the followed one
 PATIENCE = 2  # detections that a face may be missed by before its number is given up
@@ -42,7 +42,7 @@ class Tracker:
     def __init__(self, detector, every=1):
         self.detector = detector
         self.every = every
-        self._tracks, self._numbers, self._frames = [], 0, 0
+        self._tracks, self._numbers, self._frames, self._shape = [], 0, 0, None
 
     def step(self, frame):
         """Return the faces of the next frame, by number.
@@ -53,6 +53,8 @@ class Tracker:
         Returns:
             list of (number from 1, `Detection`).
         """
+        if frame.shape != self._shape:  # a stream may change its size
+            self._tracks, self._frames, self._shape = [], 0, frame.shape
         if self._frames % self.every == 0:
             self._match(self.detector.detect(frame), frame)
         else:
@@ -80,7 +82,7 @@ class Tracker:
         for i, track in enumerate(self._tracks):
             if i in tracks:
                 track.detection, track.missed, track.lost = found[tracks[i]], 0, False
-                track.patch = _patch(frame, track.detection.box)
+                track.patch = _reduced(frame, track.detection.box)
             else:
                 track.missed += 1
             if track.missed <= PATIENCE:
@@ -88,50 +90,41 @@ class Tracker:
         for j, one in enumerate(found):
             if j not in faces:
                 self._numbers += 1
-                kept.append(_Track(self._numbers, one, _patch(frame, one.box)))
+                kept.append(_Track(self._numbers, one, _reduced(frame, one.box)))
         self._tracks = kept
 
 
 def _follow(track, frame):
     """Move a track to where the frame looks most like its face, or mark it lost."""
-    import cv2
-
     if track.lost or track.missed:
         return
     left, top, width, height = track.detection.box
-    reach = round(REACH * max(width, height))
-    x, y = max(0, left - reach), max(0, top - reach)
-    right = min(frame.shape[1], left + width + reach)
-    bottom = min(frame.shape[0], top + height + reach)
-    scale = SIDE / max(width, height)
-    window = _reduced(frame[y:bottom, x:right], scale)
-    if window.shape[0] < track.patch.shape[0] or window.shape[1] < track.patch.shape[1]:
-        track.lost = True
-        return
-    alike = cv2.matchTemplate(window, track.patch, cv2.TM_CCOEFF_NORMED)
-    _, best, _, (column, row) = cv2.minMaxLoc(alike)
+    window = _reduced(frame, track.detection.box, REACH)
+    alike = opencv().matchTemplate(window, track.patch, opencv().TM_CCOEFF_NORMED)
+    _, best, _, (column, row) = opencv().minMaxLoc(alike)
     if not best >= ALIKE:  # NaN where a patch is of one colour
         track.lost = True
         return
-    moved = (round(x + column / scale), round(y + row / scale), width, height)
-    moved = (
-        min(max(0, moved[0]), frame.shape[1] - width),
-        min(max(0, moved[1]), frame.shape[0] - height),
-        width,
-        height,
-    )
-    track.detection = Detection(moved, track.detection.score)
-    track.patch = _patch(frame, moved)
+    left += round((column - REACH) * width / SIDE)
+    top += round((row - REACH) * height / SIDE)
+    left = min(max(0, left), frame.shape[1] - width)
+    top = min(max(0, top), frame.shape[0] - height)
+    # the patch stays that of the detection: those of places that are a little off would add up
+    track.detection = Detection((left, top, width, height), track.detection.score)
 
 
-def _patch(frame, box):
+def _reduced(frame, box, reach=0):
+    """A box of a frame in gray, and `reach` such pixels about it, as (SIDE + 2 reach) a side."""
+    cv2 = opencv()
     left, top, width, height = box
-    return _reduced(frame[top : top + height, left : left + width], SIDE / max(width, height))
-
-
-def _reduced(picture, scale):
-    import cv2
-
-    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
-    small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
-    return small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    across, down = round(width * reach / SIDE), round(height * reach / SIDE)
+    edges = top - down, top + height + down, left - across, left + width + across
+    inside = np.clip(edges[:2], 0, frame.shape[0]), np.clip(edges[2:], 0, frame.shape[1])
+    (upper, lower), (first, last) = inside
+    cut = frame[upper:lower, first:last]
+    if cut.shape[2] == 3:
+        cut = cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY)
+    beyond = upper - edges[0], edges[1] - lower, first - edges[2], edges[3] - last
+    cut = cv2.copyMakeBorder(cut, *map(int, beyond), cv2.BORDER_REPLICATE)
+    side = SIDE + 2 * reach
+    return cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA)

@@ -5,13 +5,15 @@ Sound is not kept: OpenCV reads and writes pictures alone.
 
 import dataclasses
 import itertools
+import time
 from pathlib import Path
 
 import numpy as np
 
 from facezoo.errors import PictureError
-from facezoo.faces.detection import crop_face
+from facezoo.faces.detection import crop_face, opencv
 from facezoo.faces.recognizer import FacePrediction
+from facezoo.faces.results import face_row
 from facezoo.faces.tracking import Tracker
 
 SMOOTHING = 0.7  # of the answer so far that the next one keeps
@@ -53,34 +55,26 @@ class Video:
         rate: frames a second.
         size: (width, height).
         length: frames that the file says it has; None for a camera, or where it does not say.
-        broken: True after the last frame, if the file said that it had more.
+        broken: True after the last frame, if the file said that it had more; a stream that
+            does not say how many, such as .ts, cannot be told to be broken.
 
     Raises:
         PictureError: no such file or camera, or nothing that OpenCV reads frames of.
     """
 
     def __init__(self, source):
-        import cv2
-
-        self._cv2, self.source, self.broken = cv2, source, False
+        self._cv2 = cv2 = opencv()
+        self.source, self.broken = source, False
         camera = isinstance(source, int)
         if not camera and not Path(source).is_file():
             raise PictureError(f"Got {str(source)!r}; expected a video file. Check the path.")
-        level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else None
-        if level is not None:
-            cv2.setLogLevel(0)  # what it cannot open is told below, in one line
-        try:
-            self._capture = cv2.VideoCapture(source if camera else str(source))
-            opened = self._capture.isOpened()
-            first = self._capture.read() if opened else (False, None)
-        finally:
-            if level is not None:
-                cv2.setLogLevel(level)
+        self._capture = cv2.VideoCapture(source if camera else str(source))
+        first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not first[0]:
             self._capture.release()
             what = "a camera of that number" if camera else "a video with frames"
             raise PictureError(
-                f"Got {source!r}, of which no frame can be read; expected {what}. "
+                f"Got {str(source)!r}, of which no frame can be read; expected {what}. "
                 + ("Try another number." if camera else "Convert it, such as with ffmpeg.")
             )
         self._first = first[1]
@@ -115,9 +109,8 @@ class VideoFile:
     """
 
     def __init__(self, path, size, rate):
-        import cv2
-
-        self._cv2 = cv2
+        self._cv2 = cv2 = opencv()
+        self._size = size
         code = cv2.VideoWriter_fourcc(*CODEC)
         self._writer = cv2.VideoWriter(str(path), code, rate, size)
         if not self._writer.isOpened():
@@ -128,6 +121,8 @@ class VideoFile:
 
     def write(self, picture):
         """Add a frame, uint8 (height, width, 3) RGB."""
+        if picture.shape[1::-1] != self._size:  # a stream may change its size
+            picture = self._cv2.resize(picture, self._size, interpolation=self._cv2.INTER_AREA)
         self._writer.write(self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR))
 
     def __enter__(self):
@@ -137,20 +132,20 @@ class VideoFile:
         self._writer.release()
 
 
-def recognize_frames(recognizer, frames, *, rate=RATE, every=1, smoothing=SMOOTHING):
+def recognize_frames(recognizer, frames, *, rate=None, every=1, smoothing=SMOOTHING):
     """Answer for the faces of frames as they come.
 
     Args:
         recognizer: `Recognizer`.
         frames: iterable of uint8 (height, width, 3) RGB, such as `Video`.
-        rate: frames a second.
+        rate: frames a second; None for a camera, whose frames come when they come.
         every: frames from one detection to the next; between them faces are followed.
         smoothing: 0 to under 1, of a face's answer so far that its next one keeps.
 
     Yields:
         `Frame` for every frame, also without a face.
     """
-    tracker, known = Tracker(recognizer.detector, every), {}
+    tracker, known, began = Tracker(recognizer.detector, every), {}, time.monotonic()
     for number, picture in enumerate(frames):
         found = tracker.step(picture)
         cut = [
@@ -168,7 +163,8 @@ def recognize_frames(recognizer, frames, *, rate=RATE, every=1, smoothing=SMOOTH
         faces = [
             TrackedFace(**vars(face), track=track) for face, track in zip(told, smooth, strict=True)
         ]
-        yield Frame(number, number / rate, picture, faces)
+        seconds = time.monotonic() - began if rate is None else number / rate
+        yield Frame(number, seconds, picture, faces)
 
 
 def frame_rows(frame):
@@ -176,18 +172,7 @@ def frame_rows(frame):
     place = {"frame": frame.number, "seconds": round(frame.seconds, 3)}
     if not frame.faces:
         return [{**place, "track": 0}]
-    return [
-        {
-            **place,
-            "track": face.track,
-            **dict(zip(("left", "top", "width", "height"), face.box, strict=True)),
-            "box_score": face.box_score,
-            "label": face.label,
-            "score": face.score,
-            **face.probabilities,
-        }
-        for face in frame.faces
-    ]
+    return [{**place, "track": face.track, **face_row(face)} for face in frame.faces]
 
 
 def limited(frames, count):

@@ -27,7 +27,7 @@ class Study:
     results/, takes up runs that lie in runs/, and trains what neither has; what was not kept,
     such as a model, is trained anew when it is asked for. Where the study's data are not
     prepared, the quick profile takes their place and `repr` says so. "stored" is "full" without
-    its trainings of hours: a plan that neither results/ nor runs/ has stays untold.
+    the plans that neither results/ nor runs/ has: it trains only a model that is looked at.
 
     A plan is asked for by the name of its recipe (then the first one of it) or by its own.
 
@@ -60,7 +60,7 @@ class Study:
         try:
             load_data(plans(name, self.profile)[0].recipe, root)
         except DatasetNotFound as error:
-            self.profile = "quick"
+            self.profile, self._trains = "quick", True
             self._said += f" Drawn faces take the place of the data. {error}"
         folder = Path(folder) if folder is not None else project_folder()
         self.runs, self.out = (folder / place for place in places_of(self.profile))
@@ -95,7 +95,8 @@ class Study:
             run = find_run(plan, self.runs) if self.profile == "full" else None
             finished = run is not None and (run.path / "metrics.json").exists()
             if row is not None and plan.ran_as(row) and (run is None or not self._trains):
-                self.outcomes[plan.name] = Outcome(plan, run if finished else None, row)
+                same = finished and row["run"] == run.path.name
+                self.outcomes[plan.name] = Outcome(plan, run if same else None, row)
             elif not (self._trains or finished):
                 self.outcomes[plan.name] = Outcome(plan, refused="not run yet")
             else:

@@ -18,6 +18,7 @@ from facezoo.labels import LabelSet
 
 FOLDER = Path(__file__).parent
 FORMAT = 1
+ENTRY = {"file", "sha256", "bytes"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +99,11 @@ def get_card(name, folder=FOLDER):
     if full not in manifest["weights"]:
         raise unknown("weights", name, {*manifest["weights"], *manifest["defaults"]})
     try:
-        return Card.from_dict(manifest["weights"][full])
-    except (FacezooError, KeyError, TypeError) as error:
+        card = Card.from_dict(manifest["weights"][full])
+        if not card.temperature > 0 or not all(one.keys() >= ENTRY for one in card.files.values()):
+            raise KeyError("temperature or files")
+        return card
+    except (FacezooError, AttributeError, KeyError, TypeError) as error:
         raise _damaged(folder, error) from None
 
 
@@ -113,7 +117,10 @@ def find_source(source, folder=FOLDER):
     """
     if not isinstance(source, (str, os.PathLike)):
         return source
-    if Path(source).exists() or Path(source).name != str(source):
+    manifest = _read(folder)
+    known = str(source) in {*manifest["weights"], *manifest["defaults"]}
+    elsewhere = os.path.exists(source) or os.path.basename(source) != str(source)
+    if elsewhere and not known:
         from facezoo.runs import RunFolder
 
         return RunFolder(source)
