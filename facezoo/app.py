@@ -75,7 +75,9 @@ def build_app(weights=None):
                         gradio.Markdown("No face found.")
                     for number, face in enumerate(found, 1):
                         gradio.Label(face.probabilities, label=f"Face {number}")
-                        if inside:
+                        if inside and name.endswith(".onnx"):
+                            gradio.Markdown("An .onnx file cannot be looked into; a run can.")
+                        elif inside:
                             gradio.Plot(_explained(recognizer(name), name, picture, face))
 
         for change in (picture.change, name.change):
