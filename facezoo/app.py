@@ -6,6 +6,7 @@ anywhere else, and no picture is kept.
 
 import functools
 import os
+import socket
 
 import numpy as np
 
@@ -49,7 +50,8 @@ def build_app(weights=None):
             faces = recognizer(name).predict(picture)
         except FacezooError as error:
             raise gradio.Error(str(error)) from None
-        return np.asarray(annotated(_three_channels(picture), faces)), faces
+        framed = np.asarray(annotated(_three_channels(picture), faces))
+        return framed, [face.to_dict() for face in faces]  # Gradio hashes what it keeps
 
     # no fonts from elsewhere: the page works without a connection
     theme = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
@@ -74,7 +76,7 @@ def build_app(weights=None):
                     if picture is not None and not found:
                         gradio.Markdown("No face found.")
                     for number, face in enumerate(found, 1):
-                        gradio.Label(face.probabilities, label=f"Face {number}")
+                        gradio.Label(face["probabilities"], label=f"Face {number}")
                         if inside and name.endswith(".onnx"):
                             gradio.Markdown("An .onnx file cannot be looked into; a run can.")
                         elif inside:
@@ -87,24 +89,36 @@ def build_app(weights=None):
 
 
 def serve(weights=None, *, host="127.0.0.1", port=7860):
-    """Serve the page until Ctrl-C.
+    """Serve the page in threads of its own.
 
     Args:
         weights: see `build_app`.
         host: address; "0.0.0.0" for every machine that can reach this one.
         port: 0 or more; 0 for any that is free.
 
+    Returns:
+        (page, address): the `gradio.Blocks`, whose `block_thread()` waits for Ctrl-C, and where
+        it is served.
+
     Raises:
-        FacezooError: the port is taken.
+        FacezooError: no such host, or the port is taken.
     """
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            what = "host" if isinstance(error, socket.gaierror) else "port"
+            raise FacezooError(
+                f"Got {what} {host if what == 'host' else port} ({error.strerror}); expected one "
+                f"that this machine can serve at. Pass another --{what}."
+            ) from None
+        free = tried.getsockname()[1]
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     page = build_app(weights)
-    try:
-        page.launch(server_name=host, server_port=port or None, quiet=True, theme=page.theme)
-    except OSError as error:
-        raise FacezooError(
-            f"Got port {port}, which cannot be had ({error}); expected a free one. Pass --port."
-        ) from None
+    options = {"server_name": host, "server_port": free, "theme": page.theme}
+    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **options)
+    return page, address
 
 
 def example(faces):
@@ -128,10 +142,12 @@ def _explained(recognizer, name, picture, face):
     from facezoo.views import overlays
     from facezoo.weights import load_model
 
-    cut = crop_face(_three_channels(picture), face.box, recognizer.input_shape, recognizer.margin)
-    classes = list(face.probabilities)
-    heat = grad_cam(load_model(name), cut, class_index=classes.index(face.label))
-    return overlays(cut, [heat], [f"{face.label} {face.score:.0%}"])
+    cut = crop_face(
+        _three_channels(picture), face["box"], recognizer.input_shape, recognizer.margin
+    )
+    classes = list(face["probabilities"])
+    heat = grad_cam(load_model(name), cut, class_index=classes.index(face["label"]))
+    return overlays(cut, [heat], [f"{face['label']} {face['score']:.0%}"])
 
 
 def _three_channels(picture):

@@ -69,6 +69,10 @@ def export(source, path=None, *, format="onnx", half=False):
             "Train it, and pass the run folder."
         )
     path = Path(path or (card.name + ENDINGS[format]))
+    if not path.name.endswith(ENDINGS[format]) and format != "saved_model":
+        raise WeightsError(
+            f"Got {str(path)!r}; expected a path that ends in {ENDINGS[format]}. Change --out."
+        )
     beside = path.with_name(path.name + ".json")
     for each in (path, beside):
         if each.exists():

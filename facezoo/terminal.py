@@ -150,4 +150,5 @@ def print_rows(rows, as_json, hide=()):
     for row in rows:
         cells = (row[n] for n in names)
         table.add_row(*(Text(", ".join(c) if isinstance(c, list) else str(c)) for c in cells))
-    out.print(table)
+    # a line a row for whoever reads it with grep
+    (out if out.is_terminal else Console(width=1000, markup=False)).print(table)

@@ -18,6 +18,9 @@ import json, sys, urllib.request
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 import gradio
+from gradio_client import Client, handle_file
+from pathlib import Path
+from PIL import Image
 from test_faces import PEOPLE, Network, photo
 from facezoo import app
 from facezoo.faces import recognizer
@@ -32,15 +35,27 @@ try:
     look(picture / 255, "some.onnx")
 except gradio.Error as error:
     refused = str(error)
-_, address, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=page.theme)
+page, address = app.serve("some.onnx", port=0)
 html = urllib.request.urlopen(address).read().decode()
+Image.fromarray(picture).save(sys.argv[2])
+client = Client(address, verbose=False)
+served = client.predict(handle_file(sys.argv[2]), "some.onnx", api_name="/look")
+served = Path(served["path"] if isinstance(served, dict) else served).is_file()
+refusals = []
+for options in ({"host": "999.1.1.1"}, {"port": int(address.rstrip("/").rpartition(":")[2])}):
+    try:
+        app.serve("some.onnx", **options)
+    except ValueError as error:
+        refusals.append(str(error))
 page.close()
 print(json.dumps({
-    "same": faces == recognizer.Recognizer().predict(picture),
+    "same": faces == [f.to_dict() for f in recognizer.Recognizer().predict(picture)],
+    "served": served,
     "faces": len(faces),
     "framed": bool(framed.shape == picture.shape and (framed != picture).any()),
     "nothing": look(None, "some.onnx"),
     "refused": refused,
+    "refusals": refusals,
     "address": address,
     "elsewhere": [w for w in ("googleapis", "gstatic", "cdnjs") if w in html],
     "examples": [len(HaarDetector().detect(app.example(faces))) for faces in app.EXAMPLES],
@@ -48,15 +63,18 @@ print(json.dumps({
 """
 
 
-def test_the_page_answers_as_the_library_does():
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(Path(__file__).parent)]
+def test_the_page_answers_as_the_library_does(tmp_path):
+    tests, picture = str(Path(__file__).parent), str(tmp_path / "photo.png")
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, tests, picture]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["same"] and told["framed"] and told["faces"] == 2
     assert told["nothing"] == [None, []]
     assert "expected a picture" in told["refused"]
     assert told["address"].startswith("http://127.0.0.1:")
-    assert told["elsewhere"] == []
+    assert told["served"] and told["elsewhere"] == []
+    host, port = told["refusals"]
+    assert "Got host 999.1.1.1" in host and "Got port" in port
     assert min(told["examples"]) >= 1
 
 

@@ -138,7 +138,7 @@ def shell(network, monkeypatch, capsys, tmp_path):
 
 def test_the_command_writes_a_table_and_a_video(shell, film, tmp_path):
     code, out, _ = shell("video", film, "--csv", "t/faces.csv", "--out", "o/new.mp4")
-    assert code == 0 and out == "15 frames, 2 faces\n"
+    assert code == 0 and out.startswith("15 frames, 2 tracks") and out.count("12 frames") == 2
     with open("t/faces.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12 * 2 + 3
@@ -253,6 +253,8 @@ def test_a_stream_may_change_its_size(network, tmp_path):
 
 def test_nothing_that_exists_is_replaced(shell, film):
     before = film.read_bytes()
+    code, _, err = shell("video", film, "--out", "new.avi")
+    assert code == 2 and "ends in .mp4" in err[-1]
     for option in ("--out", "--csv"):
         code, _, err = shell("video", film, option, film)
         assert code == 2 and "exists" in err[-1] and film.read_bytes() == before

@@ -1,5 +1,6 @@
 """Commands on photographs and videos: `predict`, `video`, `webcam`, `app`."""
 
+import collections
 import contextlib
 import glob
 import json
@@ -14,6 +15,7 @@ from facezoo.cli.app import Json, command
 from facezoo.errors import FacezooError, PictureError
 from facezoo.terminal import err, out, progress
 
+LONGEST = 10  # tracks of a video that are told, those of the most frames
 PICTURES = {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
@@ -27,8 +29,11 @@ def predict(
         str, typer.Option(help="haar, or whole: every picture is one face.")
     ] = "haar",
     on_no_face: Annotated[
-        str, typer.Option(help="empty, or whole_image: the picture is the face then.")
+        str, typer.Option(help="empty, raise, or whole_image: the picture is the face then.")
     ] = "empty",
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out boxes of a lower score.")
+    ] = 0.0,
     top: Annotated[int, typer.Option(min=1, help="Print so many classes a face.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Write the photographs with frames here.")
@@ -53,7 +58,9 @@ def predict(
             "them. Pass such as photo.jpg."
         )
     with _starting(weights):
-        recognizer = Recognizer(weights, detector=detector, on_no_face=on_no_face)
+        recognizer = Recognizer(
+            weights, detector=detector, on_no_face=on_no_face, min_score=min_score
+        )
     for place in filter(None, (folder, crops, table and table.parent)):
         _make(place)
     every_row, skipped = [], [(name, "No such file or directory") for name in missing]
@@ -76,8 +83,8 @@ def predict(
         err.print(f"Skipped {name}: {reason}", soft_wrap=True)
     if len(skipped) == len(names) + len(missing):
         raise PictureError(
-            f"Got {len(skipped)} files, none of which can be read; expected photographs. Pass "
-            "such as photo.jpg."
+            f"Got {', '.join(name for name, _ in skipped[:3])}, and nothing to answer for; "
+            "expected photographs. The reasons stand above; pass others."
         )
     return int(bool(skipped))
 
@@ -94,6 +101,9 @@ def video(
     every: Annotated[
         int, typer.Option(min=1, help="Look for faces in every so many frames; follow between.")
     ] = 1,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out boxes of a lower score.")
+    ] = 0.0,
     smoothing: Annotated[
         float, typer.Option(min=0, max=0.99, help="How much of a face's answer so far is kept.")
     ] = 0.7,
@@ -110,10 +120,10 @@ def video(
         _refuse_existing(path)
         _make(path.parent)
     with _starting(weights):
-        recognizer = Recognizer(weights)
+        recognizer = Recognizer(weights, min_score=min_score)
     with Video(source) as frames, _Kept(table) as rows, _Kept(out_path) as drawn:
         writer = _FrameWriter(frames, rows.path, drawn.path, recognizer.label_set.classes)
-        length, seen, faces = frames.length, 0, set()
+        length, seen, answers = frames.length, 0, collections.defaultdict(list)
         with progress() as bar, writer:
             task = bar.add_task("frames", total=length)
             options = {"rate": frames.rate, "every": every, "smoothing": smoothing}
@@ -123,10 +133,17 @@ def video(
                 if as_json:
                     _print_frame(frame)
                 seen += 1
-                faces |= {face.track for face in frame.faces}
+                for face in frame.faces:
+                    answers[face.track].append(face.label)
                 bar.update(task, advance=1)
     if not as_json:
-        out.print(f"{seen:,} frames, {len(faces)} faces", soft_wrap=True)
+        out.print(f"{seen:,} frames, {len(answers)} tracks of faces", soft_wrap=True)
+        for track, labels in sorted(answers.items(), key=lambda each: -len(each[1]))[:LONGEST]:
+            often = ", ".join(
+                f"{label} {count / len(labels):.0%}"
+                for label, count in collections.Counter(labels).most_common(3)
+            )
+            out.print(f"  face {track}: {len(labels):,} frames, {often}", soft_wrap=True)
     if frames.broken:
         err.print(
             f"{source} breaks off after {seen:,} of {length:,} frames; what was read is kept.",
@@ -176,7 +193,10 @@ def app(
     """Serve a page to try a network on photographs, on this machine alone."""
     from facezoo.app import serve
 
-    serve(weights, host=host, port=port)
+    with _starting(weights or "any.onnx"):
+        page, address = serve(weights, host=host, port=port)
+    out.print(f"{address} (Ctrl-C ends it)", soft_wrap=True)
+    page.block_thread()
 
 
 class _FrameWriter(contextlib.ExitStack):

@@ -160,6 +160,17 @@ class WholePicture:
         return [Detection((0, 0, picture.shape[1], picture.shape[0]), 1.0)]
 
 
+class AtLeast:
+    """A detector without those of another's boxes whose score is low."""
+
+    def __init__(self, detector, score):
+        self.detector, self.score = detector, score
+
+    def detect(self, picture):
+        """Return the other's `Detection`s of `score` or more."""
+        return [found for found in self.detector.detect(picture) if found.score >= self.score]
+
+
 DETECTORS = {"haar": HaarDetector, "whole": WholePicture}
 
 

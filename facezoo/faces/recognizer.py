@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from facezoo.errors import FacezooError, PictureError, PixelError, WeightsError, unknown
-from facezoo.faces.detection import MARGIN, check_picture, crop_face, get_detector
+from facezoo.faces.detection import MARGIN, AtLeast, check_picture, crop_face, get_detector
 from facezoo.pictures import decode, from_pillow
 from facezoo.runtime import OnnxNetwork
 from facezoo.weights.manifest import Card, find_source, weight_file
@@ -60,6 +60,7 @@ class Recognizer:
             `detect(picture)` gives `Detection`s.
         runtime: "onnx" or "keras"; None for onnx, and for keras where `weights` is a run.
         margin: fraction that is added to a box before it is cut out.
+        min_score: 0-1; boxes of a lower score are left out, patterns mostly.
         on_no_face: for a picture without a face, "empty" gives an empty list, "raise" an error,
             "whole_image" takes the picture as one face.
         channel_order: of arrays with three channels: "rgb", or "bgr" as OpenCV reads them.
@@ -85,6 +86,7 @@ class Recognizer:
         detector="haar",
         runtime=None,
         margin=MARGIN,
+        min_score=0.0,
         on_no_face="empty",
         channel_order="rgb",
         threads=None,
@@ -93,7 +95,7 @@ class Recognizer:
         _one_of("channel_order", channel_order, ORDERS)
         if runtime is not None:
             _one_of("runtime", runtime, RUNTIMES)
-        self.detector = get_detector(detector)
+        self.detector = AtLeast(get_detector(detector), min_score)
         self.margin = margin
         self.on_no_face = on_no_face
         self.channel_order = channel_order

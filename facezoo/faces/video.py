@@ -109,6 +109,8 @@ class VideoFile:
     """
 
     def __init__(self, path, size, rate):
+        if Path(path).suffix.lower() != ".mp4":
+            raise PictureError(f"Got {str(path)!r}; expected a path that ends in .mp4. Change it.")
         self._cv2 = cv2 = opencv()
         self._size = size
         code = cv2.VideoWriter_fourcc(*CODEC)

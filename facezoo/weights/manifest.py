@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from facezoo.errors import FacezooError, WeightsError, unknown
+from facezoo.errors import FacezooError, UnknownName, WeightsError, unknown
 from facezoo.files import sha256
 from facezoo.labels import LabelSet
 
@@ -112,19 +112,29 @@ def find_source(source, folder=FOLDER):
 
     Raises:
         UnknownName: no such weights, and nothing of that name here.
+        WeightsError: a file; or a manifest that is damaged.
         RunError: no run folder at that path.
-        WeightsError: a manifest that is damaged.
     """
     if not isinstance(source, (str, os.PathLike)):
         return source
     manifest = _read(folder)
     known = str(source) in {*manifest["weights"], *manifest["defaults"]}
     elsewhere = os.path.exists(source) or os.path.basename(source) != str(source)
-    if elsewhere and not known:
-        from facezoo.runs import RunFolder
+    if not elsewhere and not known:
+        raise UnknownName(
+            f"{unknown('weights', source, {*manifest['weights'], *manifest['defaults']})} A run "
+            f"folder may stand here too, but nothing lies at {str(source)!r}."
+        )
+    if known:
+        return get_card(str(source), folder)
+    if os.path.isfile(source):
+        raise WeightsError(
+            f"Got the file {str(source)!r}; expected the name of weights or a run folder. An .onnx "
+            "file is for `facezoo predict` and `OnnxNetwork`; a model.keras lies in its run folder."
+        )
+    from facezoo.runs import RunFolder
 
-        return RunFolder(source)
-    return get_card(str(source), folder)
+    return RunFolder(source)
 
 
 def weight_file(card, kind, folder=FOLDER):
