@@ -112,6 +112,8 @@ def test_tiny_pictures_hold_no_face(picture):
 def test_overlapping_boxes_are_one_face():
     boxes = [((0, 0, 10, 10), 0.5), ((1, 1, 10, 10), 0.9), ((30, 0, 10, 10), 0.2)]
     assert merged(boxes) == [boxes[1], boxes[2]]
+    part = ((3, 3, 4, 4), 0.8)  # an eye, say
+    assert merged([*boxes, part]) == [boxes[1], boxes[2]]
 
 
 def test_a_face_is_cut_out_square_and_within_the_picture():
