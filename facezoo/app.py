@@ -11,7 +11,7 @@ import socket
 import numpy as np
 
 from facezoo.datasets.drawing import draw_face
-from facezoo.errors import FacezooError
+from facezoo.errors import FacezooError, not_installed
 from facezoo.faces.recognizer import Recognizer
 from facezoo.faces.results import annotated
 from facezoo.weights import list_weights
@@ -40,7 +40,7 @@ def build_app(weights=None):
             "Got no weights in this version of facezoo; expected some to try. Pass --weights with "
             "an .onnx file or a run folder."
         )
-    recognizer = functools.lru_cache(maxsize=4)(_recognizer)
+    recognizer = functools.lru_cache(maxsize=4)(Recognizer)
     recognizer(names[0])  # refused before the page is up
 
     def look(picture, name):
@@ -50,11 +50,9 @@ def build_app(weights=None):
             faces = recognizer(name).predict(picture)
         except FacezooError as error:
             raise gradio.Error(str(error)) from None
-        framed = np.asarray(annotated(_three_channels(picture), faces))
+        framed = np.asarray(annotated(picture, faces))
         return framed, [face.to_dict() for face in faces]  # Gradio hashes what it keeps
 
-    # no fonts from elsewhere: the page works without a connection
-    theme = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     with gradio.Blocks(title="facezoo", analytics_enabled=False) as page:
         gradio.Markdown(
             "# facezoo\nWhat faces in a picture look like. Expressions are not feelings: do not "
@@ -84,7 +82,6 @@ def build_app(weights=None):
 
         for change in (picture.change, name.change):
             change(look, [picture, name], [framed, found])
-    page.theme = theme
     return page
 
 
@@ -116,7 +113,9 @@ def serve(weights=None, *, host="127.0.0.1", port=7860):
         free = tried.getsockname()[1]
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     page = build_app(weights)
-    options = {"server_name": host, "server_port": free, "theme": page.theme}
+    # no fonts from elsewhere: the page works without a connection
+    theme = _gradio().themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    options = {"server_name": host, "server_port": free, "theme": theme}
     _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **options)
     return page, address
 
@@ -131,10 +130,6 @@ def example(faces):
     return picture
 
 
-def _recognizer(name):
-    return Recognizer(name)
-
-
 def _explained(recognizer, name, picture, face):
     """A figure of the face with Grad-CAM over it; Keras is started for it."""
     from facezoo.explain import grad_cam
@@ -142,24 +137,15 @@ def _explained(recognizer, name, picture, face):
     from facezoo.views import overlays
     from facezoo.weights import load_model
 
-    cut = crop_face(
-        _three_channels(picture), face["box"], recognizer.input_shape, recognizer.margin
-    )
+    cut = crop_face(picture, face["box"], recognizer.input_shape, recognizer.margin)
     classes = list(face["probabilities"])
     heat = grad_cam(load_model(name), cut, class_index=classes.index(face["label"]))
     return overlays(cut, [heat], [f"{face['label']} {face['score']:.0%}"])
-
-
-def _three_channels(picture):
-    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
 
 
 def _gradio():
     try:
         import gradio
     except ModuleNotFoundError:
-        raise FacezooError(
-            "Got no module 'gradio', which serves the page; expected it to be installed. Run: "
-            "pip install 'facezoo[app]'"
-        ) from None
+        raise not_installed("gradio", "the page", "app") from None
     return gradio

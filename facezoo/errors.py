@@ -83,5 +83,19 @@ def unknown(kind, got, known):
     )
 
 
+def not_installed(module, what, extra):
+    """Return a `FacezooError` for a package that an extra brings.
+
+    Args:
+        module: the missing one.
+        what: what wants it, such as "the page".
+        extra: of facezoo, such as "app".
+    """
+    return FacezooError(
+        f"Got no module {module!r}, which {what} wants; expected it to be installed. Run: "
+        f"pip install 'facezoo[{extra}]'"
+    )
+
+
 class WeightsError(FacezooError):
     """Weights that are missing, belong to another network, or cannot be fetched."""

@@ -104,9 +104,10 @@ def _training_data(card, root):
 
 
 def predict(model, images):
-    """Uint8 (N, H, W, C) -> float32 (N, K) probabilities, by batches of 256."""
+    """Uint8 (N, H, W, C) -> float32 (N, K) of a Keras model or `OnnxNetwork`, 256 at a time."""
+    answer = getattr(model, "predict_on_batch", model.predict)
     batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
-    return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
+    return np.concatenate([np.asarray(answer(batch)) for batch in batches])
 
 
 def report_on(model, split, *, copies=None, merge=None):

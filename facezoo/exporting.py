@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from facezoo import backend
-from facezoo.errors import FacezooError, WeightsError, unknown
+from facezoo.errors import FacezooError, WeightsError, not_installed, unknown
 from facezoo.files import replacing
 from facezoo.runtime import INPUT, METADATA, OUTPUT, OnnxNetwork
 from facezoo.weights.loading import load_model
@@ -68,19 +68,8 @@ def export(source, path=None, *, format="onnx", half=False):
             f"Got the model {model.name!r} without a card; expected one that load_model returned. "
             "Train it, and pass the run folder."
         )
-    path = Path(path or (card.name + ENDINGS[format]))
-    if not path.name.endswith(ENDINGS[format]) and format != "saved_model":
-        raise WeightsError(
-            f"Got {str(path)!r}; expected a path that ends in {ENDINGS[format]}. Change --out."
-        )
-    beside = path.with_name(path.name + ".json")
-    for each in (path, beside):
-        if each.exists():
-            raise WeightsError(
-                f"Got {str(each)!r}, which exists; expected a new file. Choose another with --out."
-            )
+    path = _new_path(path or card.name + ENDINGS[format], format)
     facts = facts_of(card)
-    text = json.dumps(facts, indent=1) + "\n"
     pictures = np.random.default_rng(0).integers(
         0, 256, (PICTURES, *card.input_shape), dtype=np.uint8
     )
@@ -92,18 +81,46 @@ def export(source, path=None, *, format="onnx", half=False):
                 answers = WRITERS[format](model, made, facts, half, pictures)
             _compare(answers, expected, card.name, format)
             shutil.move(made, path)
-        try:
-            with replacing(beside) as written:
-                written.write_text(text, "utf-8")
-        except BaseException:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()  # not without its papers
-            raise
+        _write_beside(path, facts)
     except OSError as error:
         raise WeightsError(
             f"Got {error.strerror or error} while writing {str(path)!r}; expected a folder that "
             "can be written. Choose another with --out."
         ) from None
     return path
+
+
+def _new_path(path, format):
+    """Return a path for a format, or refuse one of another ending or that exists."""
+    path = Path(path)
+    if not path.name.endswith(ENDINGS[format]) and format != "saved_model":
+        raise WeightsError(
+            f"Got {str(path)!r}; expected a path that ends in {ENDINGS[format]}. Change --out."
+        )
+    for each in (path, _beside(path)):
+        if each.exists():
+            raise WeightsError(
+                f"Got {str(each)!r}, which exists; expected a new file. Choose another with --out."
+            )
+    return path
+
+
+def _beside(path):
+    return path.with_name(path.name + ".json")
+
+
+def _write_beside(path, facts):
+    """Write the papers of an exported network, or remove it: never one without the other."""
+    try:
+        with replacing(_beside(path)) as written:
+            written.write_text(_json(facts), "utf-8")
+    except BaseException:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+
+
+def _json(facts):
+    return json.dumps(facts, indent=1) + "\n"
 
 
 def quantize(source, path, pictures):
@@ -169,10 +186,7 @@ def _library():
         import onnx
         import tf2onnx  # noqa: F401  what Keras exports with
     except ModuleNotFoundError as error:
-        raise FacezooError(
-            f"Got no module {error.name!r}, which writes .onnx files; expected it to be installed. "
-            "Run: pip install 'facezoo[export]'"
-        ) from None
+        raise not_installed(error.name, "an .onnx file", "export") from None
     return onnx
 
 
@@ -224,7 +238,7 @@ def _litert(model, path, facts, half, pictures):
     model.export(path, format="litert", verbose=False)
     with zipfile.ZipFile(path, "a") as appended:  # LiteRT's own way of carrying labels
         appended.writestr("labels.txt", "\n".join(facts["label_set"]["classes"]) + "\n")
-        appended.writestr("facezoo.json", json.dumps(facts, indent=1) + "\n")
+        appended.writestr("facezoo.json", _json(facts))
     return backend.run_litert(path, pictures)
 
 
@@ -232,7 +246,7 @@ def _saved_model(model, path, facts, half, pictures):
     model.export(path, format="tf_saved_model", verbose=False)
     extra = path / "assets.extra"
     extra.mkdir()
-    (extra / "facezoo.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    (extra / "facezoo.json").write_text(_json(facts), "utf-8")
     return backend.run_saved_model(path, pictures)
 
 

@@ -28,12 +28,10 @@ from facezoo.evaluation import (
 )
 from facezoo.exporting import export, quantize
 from facezoo.files import locked, replacing, sha256
-from facezoo.models import build_model
-from facezoo.models.blocks import load_weight_file
 from facezoo.report import evaluate_predictions
 from facezoo.robustness import robustness
 from facezoo.runtime import OnnxNetwork
-from facezoo.weights.loading import ATTRIBUTE, load_run, run_card, weight_facts
+from facezoo.weights.loading import ATTRIBUTE, fill_network, load_run, run_card, weight_facts
 from facezoo.weights.manifest import FOLDER, FORMAT, list_weights
 
 INT8_COST = 0.005  # of validation accuracy; the int8 network is kept if it costs less
@@ -132,15 +130,7 @@ def _in_16_bits(model, card, path):
 
         source.visititems(write)
         file.attrs[ATTRIBUTE] = json.dumps(weight_facts(card))
-    halved = build_model(
-        card.recipe.builder,
-        input_shape=card.input_shape,
-        num_classes=len(card.label_set),
-        **card.recipe.builder_args,
-    )
-    load_weight_file(halved, path)
-    halved.label_set = card.label_set
-    return halved
+    return fill_network(card, path)
 
 
 def _halved(values):
@@ -189,14 +179,9 @@ def _onnx_figures(path, data):
     """Accuracy of an exported network on validation and test pictures."""
     network = OnnxNetwork(path)
     return {
-        part: float(np.mean(_answers(network, split) == split.classes))
+        part: float(np.mean(predict(network, split.images).argmax(axis=1) == split.classes))
         for part, split in (("validation", data.validation), ("test", data.test))
     }
-
-
-def _answers(network, split):
-    parts = [network.predict(split.images[i : i + 256]) for i in range(0, len(split), 256)]
-    return np.concatenate(parts).argmax(axis=1)
 
 
 def _int8(model, path, data, metrics):
@@ -240,16 +225,12 @@ def _entry(path):
 
 def _enter(card, folder, default):
     """Add a card to the manifest of a folder."""
-    with locked(folder / ".manifest.lock", wait=True):
-        _enter_alone(card, folder / "manifest.json", default)
-
-
-def _enter_alone(card, path, default):
-    manifest = {"format": FORMAT, "defaults": {}, "weights": {}}
-    with contextlib.suppress(FileNotFoundError):
-        manifest = json.loads(path.read_text("utf-8"))
-    manifest["weights"] = dict(sorted({**manifest["weights"], card.name: card.to_dict()}.items()))
-    if default:
-        manifest["defaults"][card.recipe.builder] = card.name
-    with replacing(path) as beside:
+    path, manifest = folder / "manifest.json", {"format": FORMAT, "defaults": {}, "weights": {}}
+    with locked(folder / ".manifest.lock", wait=True), replacing(path) as beside:
+        with contextlib.suppress(FileNotFoundError):
+            manifest = json.loads(path.read_text("utf-8"))
+        manifest["weights"][card.name] = card.to_dict()
+        manifest["weights"] = dict(sorted(manifest["weights"].items()))
+        if default:
+            manifest["defaults"][card.recipe.builder] = card.name
         beside.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")

@@ -12,7 +12,7 @@ import facezoo
 
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
-    {"errors", "version"},
+    {"errors", "lazy", "version"},
     {"labels", "augment", "pictures", "files", "pixel_check"},
     {"backend", "datasets", "models", "runtime"},
     {"augment_layer", "baseline", "batches", "calibration", "explain", "recipes", "report"},

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from facezoo.errors import FacezooError
+from facezoo.errors import FacezooError, not_installed
 from facezoo.terminal import warnings_in_a_line
 from facezoo.version import __version__
 
@@ -99,8 +99,5 @@ def _missing(error):
             "Install it, or set KERAS_BACKEND to one that is: tensorflow, jax or torch."
         )
     if error.name == "optuna":  # what comes with it is imported after it
-        return (
-            "Got no module 'optuna', which `facezoo tune` wants; expected it to be "
-            "installed. Run: pip install 'facezoo[tune]'"
-        )
+        return str(not_installed("optuna", "`facezoo tune`", "tune"))
     return f"Got no module {error.name!r}; expected it to be installed. Run: pip install facezoo"

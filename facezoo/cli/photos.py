@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import glob
+import itertools
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 from facezoo.cli.app import Json, command
 from facezoo.errors import FacezooError, PictureError
+from facezoo.files import replacing
 from facezoo.terminal import err, out, progress
 
 LONGEST = 10  # tracks of a video that are told, those of the most frames
@@ -47,7 +49,6 @@ def predict(
     """Find the faces of photographs and say what they look like."""
     from facezoo.faces.recognizer import Recognizer
     from facezoo.faces.results import csv_writer, rows
-    from facezoo.files import replacing
 
     if table is not None:
         _refuse_existing(table)
@@ -167,13 +168,13 @@ def webcam(
 ):
     """Print what a camera sees as JSON lines, a frame a line, until Ctrl-C."""
     from facezoo.faces.recognizer import Recognizer
-    from facezoo.faces.video import Video, limited, recognize_frames
+    from facezoo.faces.video import Video, recognize_frames
 
     with _starting(weights):
         recognizer = Recognizer(weights)
     seen = 0
     with Video(camera) as frames, contextlib.suppress(KeyboardInterrupt):
-        for frame in recognize_frames(recognizer, limited(frames, count), every=every):
+        for frame in recognize_frames(recognizer, itertools.islice(frames, count), every=every):
             _print_frame(frame)
             seen += 1
         if seen != count:
@@ -193,7 +194,7 @@ def app(
     """Serve a page to try a network on photographs, on this machine alone."""
     from facezoo.app import serve
 
-    with _starting(weights or "any.onnx"):
+    with _starting(weights):
         page, address = serve(weights, host=host, port=port)
     out.print(f"{address} (Ctrl-C ends it)", soft_wrap=True)
     page.block_thread()
@@ -241,17 +242,19 @@ class _Kept:
 
     def __enter__(self):
         if self.target is not None:
-            self.path = self.target.with_name(f".writing-{os.getpid()}-{self.target.name}")
+            self._replacing = replacing(self.target)
+            with _writing(self.target):
+                self.path = self._replacing.__enter__()
         return self
 
     def __exit__(self, *raised):
         if self.path is None:
             return
         if not self.worth:
-            self.path.unlink(missing_ok=True)
+            self._replacing.__exit__(*raised)
             return
         with _writing(self.target):
-            os.replace(self.path, self.target)
+            self._replacing.__exit__(None, None, None)
 
 
 @contextlib.contextmanager
@@ -260,12 +263,9 @@ def _starting(weights):
     from facezoo.terminal import starting_keras
     from facezoo.weights.manifest import Card, find_source
 
-    onnx = weights.endswith(".onnx")
-    with (
-        contextlib.nullcontext()
-        if onnx or isinstance(find_source(weights), Card)
-        else (starting_keras())
-    ):
+    onnx = weights is None or weights.endswith(".onnx")
+    quiet = onnx or isinstance(find_source(weights), Card)
+    with contextlib.nullcontext() if quiet else starting_keras():
         yield
 
 

@@ -1,6 +1,6 @@
 """Photographs: faces found, cut out and answered for. Nothing here imports Keras by itself."""
 
-import importlib
+from facezoo.lazy import resolver
 
 _HOME = {
     "Detection": "detection",
@@ -11,11 +11,5 @@ _HOME = {
     "crop_face": "detection",
 }
 
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
+__getattr__ = resolver(__name__, _HOME)
 __all__ = list(_HOME)

@@ -1,8 +1,8 @@
 """Where the faces of a photograph are: OpenCV's Haar cascade, or the whole picture as one face.
 
 Viola and Jones 2001, as OpenCV 4 ships it: frontal faces, upright within some fifteen degrees.
-It is embedded, needs no download, and takes some ten milliseconds for a photograph; it misses
-profiles and covered faces, and now and then takes a pattern for a face.
+It is embedded and needs no download; it misses profiles and covered faces, and now and then takes
+a pattern for a face.
 """
 
 import dataclasses
@@ -87,7 +87,7 @@ class HaarDetector:
         check_picture(picture)
         gray, scale = self._copy(picture)
         # windows are compared by their own contrast already: equalising a whole picture first
-        # lost one face in four on a plain wall, and is a second try only
+        # loses faces on plain walls, and is a second try only
         found = self._search(gray) or self._search(self._cv2.equalizeHist(gray))
         for angle in self.tilts if not found else ():
             found += self._search_tilted(gray, angle)
@@ -161,17 +161,6 @@ class WholePicture:
         """Return the one `Detection` that is the whole picture."""
         check_picture(picture)
         return [Detection((0, 0, picture.shape[1], picture.shape[0]), 1.0)]
-
-
-class AtLeast:
-    """A detector without those of another's boxes whose score is low."""
-
-    def __init__(self, detector, score):
-        self.detector, self.score = detector, score
-
-    def detect(self, picture):
-        """Return the other's `Detection`s of `score` or more."""
-        return [found for found in self.detector.detect(picture) if found.score >= self.score]
 
 
 DETECTORS = {"haar": HaarDetector, "whole": WholePicture}

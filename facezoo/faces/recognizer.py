@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from facezoo.errors import FacezooError, PictureError, PixelError, WeightsError, unknown
-from facezoo.faces.detection import MARGIN, AtLeast, check_picture, crop_face, get_detector
+from facezoo.faces.detection import MARGIN, check_picture, crop_face, get_detector
 from facezoo.pictures import decode, from_pillow
 from facezoo.runtime import OnnxNetwork
 from facezoo.weights.manifest import Card, find_source, weight_file
@@ -95,7 +95,8 @@ class Recognizer:
         _one_of("channel_order", channel_order, ORDERS)
         if runtime is not None:
             _one_of("runtime", runtime, RUNTIMES)
-        self.detector = AtLeast(get_detector(detector), min_score)
+        self.detector = get_detector(detector)
+        self.min_score = min_score
         self.margin = margin
         self.on_no_face = on_no_face
         self.channel_order = channel_order
@@ -125,7 +126,7 @@ class Recognizer:
             PictureError: a file that cannot be read; with `on_no_face="raise"`, no face.
             PixelError: an array that is no such picture.
         """
-        (found,) = self._answered([self._told(image, self._try_find(image))])
+        (found,) = self._answered([self._told(image, _attempt(self.find, image))])
         return found
 
     def predict_batch(self, images):
@@ -151,7 +152,6 @@ class Recognizer:
         for image, found in self._found(images):
             waiting.append(self._told(image, found) if errors == "raise" else found)
             faces += 0 if isinstance(found, FacezooError) else len(found)
-            del image
             if faces >= AT_ONCE or len(waiting) >= AT_ONCE:
                 yield from self._answered(waiting)
                 waiting, faces = [], 0
@@ -161,8 +161,12 @@ class Recognizer:
         """Return [(`Detection`, uint8 face of `input_shape`), ...] of a picture, unanswered."""
         return self._find(self.read(image))
 
+    def detect(self, picture):
+        """Return the `Detection`s of an array that score `min_score` or more."""
+        return [one for one in self.detector.detect(picture) if one.score >= self.min_score]
+
     def _find(self, picture):
-        found = self.detector.detect(picture)
+        found = self.detect(picture)
         if not found and self.on_no_face == "raise":
             raise PictureError(f"no face in {picture.shape[1]} x {picture.shape[0]} pixels")
         if not found and self.on_no_face == "whole_image":
@@ -189,7 +193,7 @@ class Recognizer:
         ]
 
     def _found(self, images):
-        """Yield (image, what `_try_find` gives) in order, some found in advance."""
+        """Yield (image, what `find` gives or its error) in order, some found in advance."""
         images, ahead = iter(images), collections.deque()
         try:
             for image in itertools.islice(images, AHEAD * self.threads):
@@ -205,21 +209,8 @@ class Recognizer:
 
     def _submit(self, image):
         if isinstance(image, Image.Image):  # one may come twice, and two threads would read it
-            try:
-                image = from_pillow(image)
-            except FacezooError as error:
-                failed = concurrent.futures.Future()
-                failed.set_result(error)
-                return failed
-            return self._pool.submit(self._try_find, image, turned=True)
-        return self._pool.submit(self._try_find, image)
-
-    def _try_find(self, image, turned=False):
-        """`find`, or the error; `turned` for an array that is RGB already."""
-        try:
-            return self._find(image if turned else self.read(image))
-        except FacezooError as error:
-            return error
+            return self._pool.submit(_attempt, self._find, _attempt(self.read, image))
+        return self._pool.submit(_attempt, self.find, image)
 
     def _told(self, image, found):
         """Return what was found; raise an error that says which picture it is of."""
@@ -305,6 +296,16 @@ def open_network(weights, runtime=None, threads=None):
             "classes. Install facezoo again."
         )
     return network
+
+
+def _attempt(function, given):
+    """Return function(given), or the `FacezooError` that it raises or is given."""
+    if isinstance(given, FacezooError):
+        return given
+    try:
+        return function(given)
+    except FacezooError as error:
+        return error
 
 
 def _faces(found):

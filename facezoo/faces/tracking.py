@@ -1,7 +1,7 @@
 """Faces that keep their number from frame to frame, found anew now and then and followed between.
 
 Following is by the look of a face: its patch of the last frame is searched for around its last
-place (OpenCV's template matching on a reduced copy), a millisecond where finding takes ten.
+place (OpenCV's template matching on a reduced copy), far cheaper than finding.
 """
 
 import dataclasses

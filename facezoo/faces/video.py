@@ -4,7 +4,6 @@ Sound is not kept: OpenCV reads and writes pictures alone.
 """
 
 import dataclasses
-import itertools
 import time
 from pathlib import Path
 
@@ -147,7 +146,7 @@ def recognize_frames(recognizer, frames, *, rate=None, every=1, smoothing=SMOOTH
     Yields:
         `Frame` for every frame, also without a face.
     """
-    tracker, known, began = Tracker(recognizer.detector, every), {}, time.monotonic()
+    tracker, known, began = Tracker(recognizer, every), {}, time.monotonic()
     for number, picture in enumerate(frames):
         found = tracker.step(picture)
         cut = [
@@ -175,8 +174,3 @@ def frame_rows(frame):
     if not frame.faces:
         return [{**place, "track": 0}]
     return [{**place, "track": face.track, **face_row(face)} for face in frame.faces]
-
-
-def limited(frames, count):
-    """Return at most `count` frames; all for None."""
-    return frames if count is None else itertools.islice(frames, count)

@@ -62,7 +62,7 @@ RECIPES = {
         STRONGEST,
         # The same pictures. A tenth of the strongest network's multiplications for four times
         # its epochs: two fifths of the computing. (The strongest, whose hidden layer has 36,864
-        # inputs, learnt slowly under every rate that was tried: 0.45 after seven epochs.)
+        # inputs, learnt slowly under every rate that was tried.)
         plus(
             STRONG,
             "Improved: the strong network with AdamW, cosine, augmentation, EMA, 80 epochs",

@@ -4,7 +4,7 @@ The names below are resolved when first used, so that a misspelt study is refuse
 Keras starts.
 """
 
-import importlib
+from facezoo.lazy import resolver
 
 _HOME = {
     "Outcome": "running",
@@ -19,11 +19,5 @@ _HOME = {
     "study_table": "page",
 }
 
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
+__getattr__ = resolver(__name__, _HOME)
 __all__ = list(_HOME)

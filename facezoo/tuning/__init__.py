@@ -5,15 +5,9 @@ while a worker is at it; it is set *aside*, untrained, where its setting is anot
 many. The names below are resolved when first used, so that a worker starts quietly.
 """
 
-import importlib
+from facezoo.lazy import resolver
 
 _HOME = {"TuningResult": "result", "tune": "searching"}
 
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
+__getattr__ = resolver(__name__, _HOME)
 __all__ = list(_HOME)

@@ -3,7 +3,7 @@
 Nothing is fetched: `manifest.json` names files of this folder.
 """
 
-import importlib
+from facezoo.lazy import resolver
 
 _HOME = {
     "Card": "manifest",
@@ -12,11 +12,5 @@ _HOME = {
     "load_model": "loading",  # Keras comes with it
 }
 
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
+__getattr__ = resolver(__name__, _HOME)
 __all__ = list(_HOME)

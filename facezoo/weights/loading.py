@@ -96,8 +96,7 @@ def load_run(run):
 
 
 def _load_weights(card, path):
-    """Build a card's network and fill it from its file, or refuse."""
-    recipe = card.recipe
+    """Fill a card's network from its file, or refuse a file of another."""
     facts = read_facts(path)
     expected = weight_facts(card)
     if facts != expected:
@@ -106,11 +105,16 @@ def _load_weights(card, path):
             f"Got {path} with the weights of {got or 'an unknown network'}; expected those of "
             f"{card.name} with its label set. Install facezoo again."
         )
+    return fill_network(card, path)
+
+
+def fill_network(card, path):
+    """Return a card's network, built anew and filled from a .weights.h5; not calibrated."""
     model = build_model(
-        recipe.builder,
+        card.recipe.builder,
         input_shape=card.input_shape,
         num_classes=len(card.label_set),
-        **recipe.builder_args,
+        **card.recipe.builder_args,
     )
     load_weight_file(model, path)
     model.label_set = card.label_set
