@@ -21,6 +21,7 @@ from facezoo.weights import load_model
 RESULTS = ROOT / "results" / "candidates.json"
 PICTURES, EPOCHS, BATCH = 8000, 10, 64
 SMALL = {"filters": [32, 64, 96, 160], "blocks": [1, 2, 2, 2], "stem": "strided"}
+BASE = {"filters": [32, 64, 128, 256], "blocks": [1, 2, 3, 2]}
 CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "lenet5": ("lenet5", {}, "the floor"),
     "mini_xception": ("mini_xception", {}, "the field's small baseline"),
@@ -30,7 +31,7 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     "pooled": (
         "facezoo_small",
         {**SMALL, "stem": "pooled"},
-        "squeezed, stochastic depth, pooled stem: facezoo_small",
+        "squeezed, stochastic depth, pooled stem",
     ),
     "separable": (
         "facezoo_small",
@@ -39,8 +40,8 @@ CANDIDATES = {  # name: (builder, its arguments, what is asked)
     ),
     "base": (
         "facezoo_base",
-        {"stem": "pooled"},
-        "facezoo_small wider, deeper, more dropout: facezoo_base",
+        BASE,
+        "wider, deeper, more dropout",
     ),
 }
 
