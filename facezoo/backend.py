@@ -10,18 +10,20 @@ Conventions of `affine_batch`, the same on every backend:
     The result is rounded to the nearest grey level. Backends agree to one grey level.
 """
 
+import contextlib
 import ctypes
 import functools
 import importlib
 import os
 import platform
+import sys
 import warnings
 
 import keras
 import numpy as np
 
 from facezoo.augment import FILLS
-from facezoo.errors import FacezooError, PixelError, unknown
+from facezoo.errors import FacezooError, ParallelError, PixelError, unknown
 
 
 def affine_batch(images, matrices, fill="nearest"):
@@ -185,6 +187,111 @@ def jit_compile_default():
     """
     on_gpu = any(not name.startswith("cpu") for name in devices())
     return "auto" if keras.backend.backend() != "tensorflow" or on_gpu else False
+
+
+def data_parallel(devices):
+    """Spread what is built and fitted in a context over several devices.
+
+    Args:
+        devices: "all", or a number of this host's; of several hosts only "all".
+
+    Returns:
+        (int, function): how many devices there are, and a function that makes the context.
+
+    Raises:
+        ParallelError: not that many devices, or a backend that cannot.
+    """
+    name = keras.backend.backend()
+    if name == "jax":
+        found = keras.distribution.list_devices()
+    elif name == "tensorflow":
+        import tensorflow as tf
+
+        kinds = [tf.config.list_logical_devices(kind) for kind in ("TPU", "GPU", "CPU")]
+        found = [device.name for device in next(filter(None, kinds))]
+    else:
+        raise ParallelError(
+            f"Got devices={devices!r} on Keras' {name} backend; expected jax or tensorflow, on "
+            "which several train together. Set KERAS_BACKEND, or leave devices out."
+        )
+    count = len(found) if devices == "all" else devices
+    if not isinstance(count, int) or not 1 <= count <= len(found):
+        raise ParallelError(
+            f'Got devices={devices!r}; expected "all" or 1 to {len(found)}: {", ".join(found)}.'
+        )
+    if count == 1:
+        return 1, contextlib.nullcontext
+    if name == "jax":
+        spread = keras.distribution.DataParallel(devices=found[:count], auto_shard_dataset=False)
+        return count, spread.scope
+    return count, tf.distribute.MirroredStrategy(found[:count]).scope
+
+
+def join_hosts(coordinator, count, number):
+    """Wait until all hosts are there; JAX's devices are then those of all of them.
+
+    Args:
+        coordinator: "address:port" of host 0.
+        count: number of hosts.
+        number: of this one, from 0.
+
+    Raises:
+        ParallelError: another backend than JAX, or hosts that do not come within two minutes.
+    """
+    if keras.backend.backend() != "jax":
+        raise ParallelError(
+            f"Got several hosts on Keras' {keras.backend.backend()} backend; expected jax. Set "
+            "KERAS_BACKEND=jax on every host."
+        )
+    import jax
+
+    limits = {
+        "initialization_timeout": 120,
+        "heartbeat_timeout_seconds": 30,
+        "shutdown_timeout_seconds": 10,
+    }
+    try:
+        with _stdout_as_stderr():  # Gloo greets there
+            jax.distributed.initialize(coordinator, count, number, **limits)
+            jax.devices()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ParallelError(
+            f"Got no meeting of {count} hosts at {coordinator} ({reason}); expected each to be "
+            "started within two minutes, with the same address and a number of its own."
+        ) from None
+
+
+@contextlib.contextmanager
+def _stdout_as_stderr():
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def lost_host(error):
+    """Return whether an error of JAX says that another host is gone."""
+    import jax
+
+    known = isinstance(error, (jax.errors.JaxRuntimeError, ValueError))
+    said = ("Gloo", "NCCL", "oordination service", "UNAVAILABLE", "closed by peer")
+    return known and any(words in str(error) for words in said)
+
+
+def broadcast(content):
+    """Return host 0's bytes on every host of `join_hosts`."""
+    import jax
+    from jax.experimental import multihost_utils
+
+    leads = jax.process_index() == 0
+    size = int(multihost_utils.broadcast_one_to_all(np.int64(len(content) if leads else 0)))
+    held = np.frombuffer(content, np.uint8) if leads else np.zeros(size, np.uint8)
+    return np.asarray(multihost_utils.broadcast_one_to_all(held)).tobytes()
 
 
 def devices():

@@ -97,6 +97,11 @@ class ArrayBatches(keras.utils.PyDataset):
         batch_size: pictures a batch; the last one may be shorter.
         shuffle, seed, epoch: as for `epoch_batches`; `epoch` is the first one's number.
         mixup: as for `mixed`; other than 0 wants labels (N, K).
+        devices: among how many a batch is shared out evenly. Shuffled, an epoch leaves out the
+            pictures of its last batch that remain over; else that batch is filled up with
+            pictures that weigh nothing, and every batch has weights (b,).
+        hosts, host: number of hosts, and of this one; it gets its part of every batch, and
+            reads no other, unless `mixup` wants them for partners.
 
     Attributes:
         epoch: int, number of the epoch that is served now.
@@ -106,8 +111,21 @@ class ArrayBatches(keras.utils.PyDataset):
         FacezooError: an empty split.
     """
 
-    def __init__(self, split, batch_size, *, shuffle=False, seed=0, epoch=0, mixup=0.0):
+    def __init__(
+        self,
+        split,
+        batch_size,
+        *,
+        shuffle=False,
+        seed=0,
+        epoch=0,
+        mixup=0.0,
+        devices=1,
+        hosts=1,
+        host=0,
+    ):
         super().__init__()
+        self.devices, self.hosts, self.host = devices, hosts, host
         check_mixup(mixup, split)
         self.mixup = mixup
         self.split = split
@@ -121,11 +139,19 @@ class ArrayBatches(keras.utils.PyDataset):
         return len(self._rows)
 
     def __getitem__(self, index):
-        """Return batch `index`: uint8 (b, H, W, C) and its labels, (b,) or (b, K)."""
-        rows = self._rows[index]
+        """Return batch `index`: uint8 (b, H, W, C), its labels, (b,) or (b, K), and weights."""
+        rows, size = self._rows[index], len(self._rows[index])
         self._served += 1
-        images, labels = self.split.images[rows], self.split.labels[rows]
-        return mixed(images, labels, self.mixup, self.seed, self.epoch, index)
+        part = slice(self.host * size // self.hosts, (self.host + 1) * size // self.hosts)
+        if self.mixup:
+            batch = self.split.images[rows], self.split.labels[rows]
+            images, labels = mixed(*batch, self.mixup, self.seed, self.epoch, index)
+            images, labels = images[part], labels[part]
+        else:
+            images, labels = self.split.images[rows[part]], self.split.labels[rows[part]]
+        if self.devices == 1 or self.shuffle:
+            return images, labels
+        return images, labels, self._weights[index][part]
 
     def on_epoch_begin(self):
         """Called by Keras."""
@@ -142,6 +168,22 @@ class ArrayBatches(keras.utils.PyDataset):
         self._rows = epoch_batches(
             len(self.split), self.batch_size, shuffle=self.shuffle, seed=self.seed, epoch=epoch
         )
+        if self.devices > 1:
+            self._even_out()
+
+    def _even_out(self):
+        """Make the last batch one that the devices share evenly; weigh what was filled up."""
+        *whole, last = self._rows
+        over = len(last) % self.devices
+        if self.shuffle:
+            kept = [last[: len(last) - over]] if len(last) > over else []
+            self._rows = [*whole, *kept]
+            return
+        self._rows = [*whole, np.pad(last, (0, -len(last) % self.devices), mode="edge")]
+        # Keras divides by the number of rows, filled up or not
+        weigh = sum(map(len, self._rows)) / len(self.split)
+        self._weights = [np.full(len(rows), weigh, np.float32) for rows in self._rows]
+        self._weights[-1][len(last) :] = 0
 
 
 def check_mixup(mixup, split):

@@ -16,6 +16,7 @@ import numpy as np
 
 from facezoo import backend
 from facezoo.errors import CollapseWarning, TrainingDiverged
+from facezoo.parallel import alone
 
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
 LEARNS = 0.2  # of the way from one answer for all to no mistake in training: weights do learn
@@ -106,9 +107,11 @@ class LargestShare(keras.metrics.Metric):
         self.counts = self.add_variable((num_classes,), initializer="zeros", name="counts")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Count the answers: floats (batch, num_classes); labels and weights do not matter."""
+        """Count the answers, floats (batch, num_classes), by weight; labels do not matter."""
         answers = keras.ops.argmax(y_pred, axis=-1)
         named = keras.ops.one_hot(answers, self.counts.shape[0], dtype=self.counts.dtype)
+        if sample_weight is not None:
+            named = named * keras.ops.reshape(keras.ops.cast(sample_weight, named.dtype), (-1, 1))
         self.counts.assign(self.counts + keras.ops.sum(named, axis=0))
 
     def result(self):
@@ -191,7 +194,7 @@ class RunKeeper(keras.callbacks.Callback):
     Keeps the newest two checkpoints and the best one.
 
     Args:
-        run: `RunFolder`.
+        run: `RunFolder`; None on a host that writes nothing, and only looks at the figures.
         facts: JSON-safe dict that joins state.json: label set, data, shapes.
         early: `EarlyStopping`, which knows the best epoch; must come before this.
         remembering: callbacks whose memory is kept, by name.
@@ -218,12 +221,16 @@ class RunKeeper(keras.callbacks.Callback):
         figures = {name: float(value) for name, value in (logs or {}).items()}
         bad = [name for name, value in figures.items() if not math.isfinite(value)]
         if bad:
-            raise self._diverged(epoch, bad[0], figures[bad[0]])
+            raise _diverged(epoch, bad[0], figures[bad[0]])
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, **figures, "learning_rate": rate}
         self.history.append({**row, "seconds": round(seconds, 3)})
-        self.run.write_history(self.history)
+        if self.run is not None:
+            with alone():
+                self._write(epoch)
 
+    def _write(self, epoch):
+        self.run.write_history(self.history)
         name = f"checkpoints/epoch-{epoch + 1:04d}.weights.h5"
         digest = self.run.write_file(name, self.model.save_weights)
         better = self.early.best_epoch == epoch
@@ -244,13 +251,13 @@ class RunKeeper(keras.callbacks.Callback):
             if f"checkpoints/{old.name}" not in needed:
                 old.unlink(missing_ok=True)
 
-    def _diverged(self, epoch, name, value):
-        last = self.entries[0]["epoch"] if self.entries else None
-        good = f"the last good checkpoint is of epoch {last}" if last else "no epoch went well"
-        return TrainingDiverged(
-            f"Got {name}={value} in epoch {epoch + 1}; expected a finite number; {good}. Lower "
-            "the rate, such as --set learning_rate=0.0003."
-        )
+
+def _diverged(epoch, name, value):
+    good = f"the last good checkpoint is of epoch {epoch}" if epoch else "no epoch went well"
+    return TrainingDiverged(
+        f"Got {name}={value} in epoch {epoch + 1}; expected a finite number; {good}. Lower the "
+        "rate, such as --set learning_rate=0.0003."
+    )
 
 
 def _plain(value):

@@ -3,6 +3,11 @@
 All are `ValueError`s, so that `except ValueError` around a facezoo call keeps working.
 """
 
+LOST_HOST = (
+    "Got no sign of another host; expected all to stay until the end. Finished epochs are kept: "
+    "start every host again, with --resume RUN."
+)
+
 
 class FacezooError(ValueError):
     """Base of every error that facezoo raises on purpose."""
@@ -46,6 +51,10 @@ class RecipeError(FacezooError):
 
 class RunError(FacezooError):
     """A run folder that is damaged, in use, or does not hold what was asked of it."""
+
+
+class ParallelError(FacezooError):
+    """Devices or hosts that are not there, or that a backend cannot train on together."""
 
 
 class ResultsError(FacezooError):

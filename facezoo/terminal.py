@@ -70,9 +70,12 @@ def starting_keras():
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
+            import keras
+
             from facezoo import backend
 
-            backend.devices()  # the second moment at which it prints
+            if keras.backend.backend() == "tensorflow":
+                backend.devices()  # the second moment at which it prints
             yield
         except FacezooError:
             raise

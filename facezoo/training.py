@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import inspect
 import platform
+import warnings
 
 import keras
 import numpy as np
@@ -26,12 +27,13 @@ from facezoo.callbacks import (
     RunKeeper,
 )
 from facezoo.datasets import Split
-from facezoo.errors import FacezooError, RecipeError, RunError, unknown
+from facezoo.errors import FacezooError, ParallelError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.files import sha256
 from facezoo.models import build_model, get_builder
 from facezoo.models.pixels import PixelModel, pixel_input
-from facezoo.recipes import get_recipe, load_data
+from facezoo.parallel import Parallel
+from facezoo.recipes import Recipe, get_recipe, load_data
 from facezoo.runs import FORMAT, RunFolder
 from facezoo.version import __version__
 
@@ -45,6 +47,8 @@ def train(
     resume=None,
     evaluate=True,
     deterministic=False,
+    devices=None,
+    hosts=None,
     callbacks=(),
 ):
     """Train a recipe, or go on with a run, and evaluate the chosen checkpoint once.
@@ -59,10 +63,12 @@ def train(
         evaluate: whether to end with an evaluation on the test pictures.
         deterministic: as in the recipe, for one that does not say so itself. TensorFlow and
             PyTorch then stay deterministic, and slower, for the rest of the process.
+        devices: "all" of this host, or how many of them train together; None for one.
+        hosts: `Hosts`; each calls this alike, with its own number, and host 0 writes.
         callbacks: more Keras callbacks.
 
     Returns:
-        RunFolder: `.metrics` has the figures, `.path` the files.
+        RunFolder: `.metrics` has the figures, `.path` the files; None on hosts other than 0.
 
     Raises:
         FacezooError: a recipe, data set or folder that does not fit.
@@ -73,18 +79,31 @@ def train(
         run = facezoo.train("synthetic-lenet5-expression")
         run.metrics["test"]["accuracy"]
     """
-    options = dict(root=root, evaluate=evaluate, callbacks=callbacks)
-    if resume is not None:
-        if recipe is not None or seeds is not None or deterministic:
-            raise RecipeError(
-                "Got resume with a recipe, seeds or deterministic; expected resume alone, since a "
-                "run goes on as it was started. Start a new run for another setting."
-            )
-        return _resume(RunFolder(resume), options)
-    recipe = get_recipe(recipe)
-    if deterministic:
-        recipe = dataclasses.replace(recipe, deterministic=True)
-    check(recipe, root)
+    if resume is None:
+        recipe = get_recipe(recipe)
+        if deterministic:
+            recipe = dataclasses.replace(recipe, deterministic=True)
+        check(recipe, root)
+    elif recipe is not None or seeds is not None or deterministic:
+        raise RecipeError(
+            "Got resume with a recipe, seeds or deterministic; expected resume alone, since a "
+            "run goes on as it was started. Start a new run for another setting."
+        )
+    elif hosts is None or hosts.number == 0:
+        resume = RunFolder(resume)
+    parallel = Parallel(devices, hosts)
+    options = dict(root=root, evaluate=evaluate, callbacks=callbacks, parallel=parallel)
+    with parallel.minding():
+        if not parallel.leads:
+            return _follow(options)
+        new = resume is None
+        run = _start(recipe, runs, seeds, options) if new else _resume(resume, options)
+        parallel.share(None)  # that was all
+        return run
+
+
+def _start(recipe, runs, seeds, options):
+    options["parallel"].check(recipe.batch_size)
     run = RunFolder.create_timed(runs, recipe)
     if seeds is None:
         _go_on(run, options)
@@ -115,6 +134,15 @@ def check(recipe, root=None):
     load_data(recipe, root)
 
 
+def _follow(options):
+    """Train along with host 0, whatever it trains, and write nothing."""
+    parallel = options["parallel"]
+    while (shared := parallel.share()) is not None:
+        recipe = Recipe.from_dict(shared)
+        data = load_data(recipe, options["root"])
+        fit(None, recipe, data, options["callbacks"], parallel)
+
+
 def _resume(run, options):
     if (run.path / "seeds.json").exists():
         return _go_on_seeds(run, run.read_json("seeds.json"), options)
@@ -138,14 +166,15 @@ def _go_on_seeds(run, seeds, options):
 
 def _go_on(run, options, hint=True):
     """Train what is left of a run's epochs, save its model, evaluate it."""
-    recipe = run.recipe
-    if recipe.deterministic:
-        backend.enable_determinism()
+    recipe, parallel = run.recipe, options["parallel"]
+    parallel.check(recipe.batch_size)
     with run.locked():
         try:
             data = load_data(recipe, options["root"])
-            run.write_json("environment.json", environment())
-            fit(run, recipe, data, options["callbacks"])
+            together = {"hosts": parallel.hosts, "devices_together": parallel.devices}
+            run.write_json("environment.json", {**environment(), **together})
+            parallel.share(recipe.to_dict())
+            fit(run, recipe, data, options["callbacks"], parallel)
             write_evaluation(run, data, test=options["evaluate"])
         except BaseException as error:
             if run.state is None:
@@ -155,44 +184,43 @@ def _go_on(run, options, hint=True):
             raise
 
 
-def fit(run, recipe, data, callbacks=()):
+def fit(run, recipe, data, callbacks=(), parallel=None):
     """Fit a recipe's model in a run folder, from its newest checkpoint if it has one.
 
     Writes history, checkpoints, state and at last model.keras, whose weights are those of
     the best epoch by the recipe's `monitor`; it computes in float32.
 
     Args:
-        run: `RunFolder`.
+        run: `RunFolder`; None on a host that writes nothing.
         recipe: its `Recipe`.
         data: `FaceDataset`; its test part is not touched.
         callbacks: more Keras callbacks.
+        parallel: `Parallel`, the devices; None for one.
 
     Warns:
         CollapseWarning: nearly every answer is one class, from the second epoch on.
     """
     backend.keep_freed_memory()
-    state = run.state
+    if recipe.deterministic:
+        backend.enable_determinism()
+    parallel = parallel or Parallel()
+    state = run.state if run is not None else None
     facts = _facts(data)
-    if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
-        raise RunError(
-            f"Got another {changed[0]} than the run {str(run.path)!r} was started with; expected "
-            "the same data. Prepare that data set again, or start a new run."
-        )
-    with _precision(recipe.precision):
+    _check_facts(facts, run, state, parallel)
+    with parallel.scope(), _precision(recipe.precision):
         backend.set_seeds(recipe.seed)
-        inner = _build(recipe, data)
         train_split, validation = (_targets(s, recipe) for s in (data.train, data.validation))
         watch = CollapseWatch(data.validation.classes, data.label_set)
-        model = _compiled(inner, recipe, train_split, watch.answers)
+        model = _augmented(_build(recipe, data), recipe)
+        _compile(model, recipe, train_split, watch.answers, parallel)
         model.optimizer.build(model.trainable_variables)  # else a checkpoint lacks its place
         early, others, keeper = _keeping(run, recipe, facts, state, watch)
-        done = _take_up(run, model, keeper, early, others)
-        stopped = bool(keeper.entries) and keeper.entries[0]["stopped"]
+        done, stopped = _take_up(run, model, keeper, others, parallel)
         averaged = [AveragedWeights(loaded=done > 0)] if recipe.ema else []
         if done < recipe.epochs and not stopped:
             model.fit(
-                _feed(train_split, recipe, epoch=done),
-                validation_data=_feed(validation, recipe),
+                _feed(train_split, recipe, parallel, epoch=done),
+                validation_data=_feed(validation, recipe, parallel),
                 initial_epoch=done,
                 epochs=recipe.epochs,
                 class_weight=_class_weight(recipe, data.train),
@@ -200,13 +228,13 @@ def fit(run, recipe, data, callbacks=()):
                 shuffle=False,  # the feed shuffles by itself
                 verbose=0,
             )
-        best = run.path / keeper.entries[0]["best"]
-        model.load_weights(best)
+    if run is None:
+        return
     # without the optimizer's memory, and in float32 whatever it was trained in: every runtime
     # then answers alike
     with _precision("float32"):
         final = _build(recipe, data)
-    final.set_weights(inner.get_weights())
+        _augmented(final, recipe).load_weights(run.path / keeper.entries[0]["best"])
     run.write_file("model.keras", final.save)
 
 
@@ -261,12 +289,15 @@ def _targets(split, recipe):
     return Split(split.images, one_hot, None, split.label_set, split.name)
 
 
-def _compiled(inner, recipe, split, answers):
-    """Compile the model, behind an augmentation layer where the pipeline has none."""
-    model = inner
-    if recipe.augmentation is not None and keras.backend.backend() != "tensorflow":
-        pixels = pixel_input(inner.input_shape[1:])
-        model = PixelModel(pixels, inner(RandomAugmentation(recipe.augmentation)(pixels)))
+def _augmented(inner, recipe):
+    """Put an augmentation layer before a model where the pipeline has none."""
+    if recipe.augmentation is None or keras.backend.backend() == "tensorflow":
+        return inner
+    pixels = pixel_input(inner.input_shape[1:])
+    return PixelModel(pixels, inner(RandomAugmentation(recipe.augmentation)(pixels)))
+
+
+def _compile(model, recipe, split, answers, parallel):
     if split.labels.ndim == 1:
         loss = keras.losses.SparseCategoricalCrossentropy()
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -274,13 +305,29 @@ def _compiled(inner, recipe, split, answers):
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
         accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
     steps = -(-len(split) // recipe.batch_size)
+    # where batches are filled up for several devices, what fills them weighs nothing
+    kind = "metrics" if parallel.devices == 1 else "weighted_metrics"
     model.compile(
         optimizer=_optimizer(recipe, steps),
         loss=loss,
-        metrics=[accuracy, answers],
         jit_compile=backend.jit_compile_default(),
+        **{kind: [accuracy, answers]},
     )
-    return model
+    if parallel.devices > 1 and keras.backend.backend() == "tensorflow":
+        _build_metrics(model, split.labels)
+
+
+def _build_metrics(model, labels):
+    """Do what Keras would do from a first batch under `MirroredStrategy`.
+
+    It would begin an epoch of the pipeline for it, and take the mean of uint8 pictures over the
+    devices, which is a float.
+    """
+    pixels = keras.KerasTensor((None, *model.input_shape[1:]), "uint8")
+    model._symbolic_build(
+        data_batch=(pixels, keras.KerasTensor((None, *labels.shape[1:]), str(labels.dtype)))
+    )
+    model._maybe_symbolic_build = lambda **_: None
 
 
 def _optimizer(recipe, steps):
@@ -323,34 +370,55 @@ def _keeping(run, recipe, facts, state, watch):
     return early, others, RunKeeper(run, facts, early, others, entries=entries)
 
 
-def _take_up(run, model, keeper, early, others):
-    """Load the newest checkpoint that is whole; return the number of epochs done."""
+def _check_facts(facts, run, state, parallel):
+    """Refuse other data than those that a run was started with, or than host 0's."""
+    if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
+        raise RunError(
+            f"Got another {changed[0]} than the run {str(run.path)!r} was started with; expected "
+            "the same data. Prepare that data set again, or start a new run."
+        )
+    first = parallel.share(facts)
+    if changed := [k for k in facts if first[k] != facts[k]]:
+        raise ParallelError(
+            f"Got another {changed[0]} than host 0 has; expected the same data on every host. "
+            "Prepare that data set from the same archive."
+        )
+
+
+def _take_up(run, model, keeper, others, parallel):
+    """Load the newest whole checkpoint; return the number of epochs done, and whether to stop."""
+    if parallel.leads:
+        _drop_damaged(run, keeper)
+        done = keeper.entries[0]["epoch"] if keeper.entries else 0
+        keeper.history = run.history.iloc[:done].to_dict("records")
+    entry = parallel.share(keeper.entries[0] if keeper.entries else None)
+    if entry is None:
+        return 0, False
+    path = run.path / entry["checkpoint"] if parallel.leads else None
+    with parallel.shared_file(path) as whole:
+        model.load_weights(whole)
+    for key, each in others.items():
+        each.recall(entry["memory"].get(key, {}))
+    return entry["epoch"], entry["stopped"]
+
+
+def _drop_damaged(run, keeper):
+    """Forget the checkpoints that are not whole."""
     for number, entry in enumerate(keeper.entries):
         path = run.path / entry["checkpoint"]
         best = run.path / entry["best"]
-        if not path.is_file() or sha256(path) != entry["sha256"] or not best.is_file():
-            import warnings
-
-            warnings.warn(
-                f"{path} is damaged or missing; going on from the one before.", stacklevel=2
-            )
-            continue
-        model.load_weights(path)
-        keeper.entries = keeper.entries[number:]
-        done = entry["epoch"]
-        keeper.history = run.history.iloc[:done].to_dict("records")
-        for key, each in others.items():
-            each.recall(entry["memory"].get(key, {}))
-        return done
+        if path.is_file() and sha256(path) == entry["sha256"] and best.is_file():
+            keeper.entries = keeper.entries[number:]
+            return
+        warnings.warn(f"{path} is damaged or missing; going on from the one before.", stacklevel=2)
     if keeper.entries:
         raise RunError(
             f"Got no whole checkpoint in {str(run.path)!r}; expected one of "
             f"{[e['checkpoint'] for e in keeper.entries]}. Start a new run."
         )
-    return 0
 
 
-def _feed(split, recipe, epoch=None):
+def _feed(split, recipe, parallel, epoch=None):
     """Batches for fit: shuffled and augmented from `epoch` on, or plain for None."""
     training = epoch is not None
     settings = dict(shuffle=training, seed=recipe.seed, epoch=epoch or 0)
@@ -360,7 +428,8 @@ def _feed(split, recipe, epoch=None):
 
         augmentation = recipe.augmentation if training else None
         return make_pipeline(split, recipe.batch_size, augmentation=augmentation, **settings)
-    return ArrayBatches(split, recipe.batch_size, **settings)
+    shares = dict(devices=parallel.devices, hosts=parallel.hosts, host=parallel.host)
+    return ArrayBatches(split, recipe.batch_size, **shares, **settings)
 
 
 def _class_weight(recipe, split):

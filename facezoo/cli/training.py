@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from facezoo.cli.app import Json, command
-from facezoo.errors import RecipeError
+from facezoo.cli.watching import is_watched, watch
+from facezoo.errors import ParallelError, RecipeError
 from facezoo.terminal import epoch_bar, err, headline, out, print_rows, progress, starting_keras
 
 DEMO = "synthetic-lenet5-expression"
@@ -27,6 +28,14 @@ def train(
     runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
     evaluate: Annotated[bool, typer.Option(help="Evaluate on the test pictures.")] = True,
     deterministic: Annotated[bool, typer.Option(help="Bit-identical, slower.")] = False,
+    devices: Annotated[
+        str | None, typer.Option(help='"all", or how many of this host train together.')
+    ] = None,
+    coordinator: Annotated[
+        str | None, typer.Option(help="Address and port of host 0, for several hosts.")
+    ] = None,
+    hosts: Annotated[int | None, typer.Option(min=1, help="How many hosts there are.")] = None,
+    host_id: Annotated[int | None, typer.Option(min=0, help="Which one this is, from 0.")] = None,
     as_json: Json = False,
 ):
     """Train a recipe, then evaluate the chosen checkpoint once on the test pictures."""
@@ -43,9 +52,19 @@ def train(
     chosen = None
     if recipe is not None:
         chosen = chosen_recipe(recipe, dataset, assignments(settings))
+    many = (coordinator, hosts, host_id)
+    if None in many and any(value is not None for value in many):
+        raise ParallelError(
+            "Got some of --coordinator, --hosts and --host-id; expected all three, or none for "
+            "one host. Write such as --coordinator 10.0.0.1:7700 --hosts 2 --host-id 0."
+        )
+    if coordinator is not None and not is_watched():
+        return watch()
     _train_and_tell(
         chosen,
         as_json,
+        devices=devices if devices in (None, "all") else _number(devices),
+        many=None if coordinator is None else many,
         seeds=seeds,
         resume=resume,
         runs=runs,
@@ -141,12 +160,26 @@ def demo(
     out.print("  facezoo prepare cmu_faces faces.tar.gz && facezoo train cmu-lenet5-pose")
 
 
-def _train_and_tell(recipe, as_json, **options):
+def _number(devices):
+    if not devices.isdigit():
+        raise ParallelError(
+            f'Got --devices {devices!r}; expected "all" or a number. Write such as --devices 2.'
+        )
+    return int(devices)
+
+
+def _train_and_tell(recipe, as_json, many=None, **options):
     """Train with progress on stderr; print what came out on stdout."""
     with starting_keras():
+        from facezoo.parallel import Hosts
         from facezoo.training import train as train_recipe
+    if many is not None:
+        options["hosts"] = Hosts(*many)
     with progress("{task.fields[figures]}") as bar:
         run = train_recipe(recipe, callbacks=[epoch_bar(bar)], **options)
+    if run is None:
+        out.print("Done; host 0 has the run folder.")
+        return None
     if as_json:
         print_rows([{"run": str(run.path), **run.metrics}], as_json)
         return run
