@@ -85,12 +85,11 @@ def train(
     if deterministic:
         recipe = dataclasses.replace(recipe, deterministic=True)
     check(recipe, root)
-    run = RunFolder.create_timed(runs, recipe)
-    if seeds is None:
+    names = None if seeds is None else [recipe.seed + n for n in range(seeds)]
+    run = RunFolder.create_timed(runs, recipe, names)
+    if names is None:
         _go_on(run, options)
         return run
-    names = [recipe.seed + n for n in range(seeds)]
-    run.write_json("seeds.json", names)
     try:
         return _go_on_seeds(run, names, options)
     except BaseException as error:
@@ -125,14 +124,15 @@ def _resume(run, options):
 def _go_on_seeds(run, seeds, options):
     for seed in seeds:
         path = run.path / f"seed-{seed}"
-        if path.exists():
+        if (path / "recipe.json").exists():
             one = RunFolder(path)
         else:
             one = RunFolder.create(path, run.recipe.override({"seed": seed}))
         done = (path / "metrics.json").exists() and "test" in one.metrics
         if not done:
             _go_on(one, options, hint=False)
-    write_summary(run)
+    with run.locked():
+        write_summary(run)
     return run
 
 
@@ -326,13 +326,17 @@ def _keeping(run, recipe, facts, state, watch):
 def _take_up(run, model, keeper, early, others):
     """Load the newest checkpoint that is whole; return the number of epochs done."""
     for number, entry in enumerate(keeper.entries):
-        path = run.path / entry["checkpoint"]
-        best = run.path / entry["best"]
-        if not path.is_file() or sha256(path) != entry["sha256"] or not best.is_file():
+        path, best = run.path / entry["checkpoint"], run.path / entry["best"]
+        damaged = [
+            name
+            for name, digest in ((path, entry["sha256"]), (best, entry.get("best_sha256")))
+            if not name.is_file() or digest not in (None, sha256(name))
+        ]
+        if damaged:
             import warnings
 
             warnings.warn(
-                f"{path} is damaged or missing; going on from the one before.", stacklevel=2
+                f"{damaged[0]} is damaged or missing; going on from the one before.", stacklevel=2
             )
             continue
         model.load_weights(path)
