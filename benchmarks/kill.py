@@ -291,6 +291,11 @@ def run_part(name, backend, options):
     }
 
 
+def stored():
+    """Return what results/kill.json holds."""
+    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": {}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=50, help="kills of trainings")
@@ -303,11 +308,13 @@ def main():
     there = [name for name in options.backend if importlib.util.find_spec(name)]
     for name in set(options.backend) - set(there):
         print(f"{name} is not installed: passed over")
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": {}}
+    results = stored()
     for part in options.only:
         for backend in there if part in ("train", "damage") else there[:1]:
             print(part, backend, flush=True)
-            results["rows"][f"{part} {backend}"] = run_part(part, backend, options)
+            row = run_part(part, backend, options)
+            results = stored()  # another process may have added its own meanwhile
+            results["rows"][f"{part} {backend}"] = row
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
             render.render()
     print(kill_section(results))

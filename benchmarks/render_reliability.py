@@ -37,7 +37,7 @@ def reliability_page(folder=ROOT / "results"):
 
 def kill_section(stored):
     """Return the section on processes that were killed."""
-    rows = list(stored["rows"].values())
+    rows = sorted(stored["rows"].values(), key=lambda row: list(WORDS).index(row["part"]))
     header = ("killed", "backend", "kills", "ended", "as they should", "seconds unkilled")
     table = [
         (
