@@ -9,6 +9,7 @@ import statistics
 
 from pages import ROOT, made_by
 from render_data import data_page
+from render_reliability import reliability_page
 
 from facezoo.recipes import get_recipe
 from facezoo.reproduction.studies import CMU_SEEDS, CMU_TASKS, cmu_protocols
@@ -273,7 +274,7 @@ def shown(name):
 
 
 def render():
-    """Put every stored table into the README; write docs/models.md and docs/data.md."""
+    """Put every stored table into the README; write the pages under docs/."""
     readme = ROOT / "README.md"
     text = readme.read_text("utf-8")
     for name in TABLES:
@@ -283,9 +284,10 @@ def render():
             before, rest = text.split(begin)
             text = before + table + rest.split(end)[1]
     readme.write_text(text, "utf-8")
-    for name, page in (("models.md", models_page()), ("data.md", data_page())):
+    pages = {"models": models_page(), "data": data_page(), "reliability": reliability_page()}
+    for name, page in pages.items():
         if page is not None:
-            (ROOT / "docs" / name).write_text(page, "utf-8")
+            (ROOT / "docs" / f"{name}.md").write_text(page, "utf-8")
 
 
 if __name__ == "__main__":

@@ -234,13 +234,14 @@ class RunKeeper(keras.callbacks.Callback):
         name = f"checkpoints/epoch-{epoch + 1:04d}.weights.h5"
         digest = self.run.write_file(name, self.model.save_weights)
         better = self.early.best_epoch == epoch
-        best = name if better else self.entries[0]["best"]
+        before = {"best": name, "best_sha256": digest} if better else self.entries[0]
         memory = {key: each.memory for key, each in self.remembering.items()}
         entry = {
             "epoch": epoch + 1,
             "checkpoint": name,
             "sha256": digest,
-            "best": best,
+            "best": before["best"],
+            "best_sha256": before.get("best_sha256"),  # runs begun earlier lack it
             "stopped": bool(self.model.stop_training),
             "memory": memory,
         }

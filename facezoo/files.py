@@ -1,8 +1,10 @@
 """Files that are whole or absent: written beside their place and renamed, under locks."""
 
 import contextlib
+import ctypes
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +12,9 @@ try:
     import fcntl
 except ImportError:  # Windows: two writers at once are not kept apart there
     fcntl = None
+
+BESIDE = ".writing-"  # how the names of files begin that are being written
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux' renameat2
 
 
 @contextlib.contextmanager
@@ -19,7 +24,7 @@ def replacing(path):
     The temporary name ends like `path`, for writers that go by the ending.
     """
     path = Path(path)
-    handle, beside = tempfile.mkstemp(prefix=".writing-", suffix=path.name, dir=path.parent)
+    handle, beside = tempfile.mkstemp(prefix=BESIDE, suffix=path.name, dir=path.parent)
     os.close(handle)
     try:
         yield Path(beside)
@@ -30,6 +35,26 @@ def replacing(path):
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def clear_beside(folder):
+    """Remove what killed processes were writing; for who knows that no other one writes there."""
+    for leftover in Path(folder).glob(f"{BESIDE}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def exchanged(one, other):
+    """Swap two folders in one step, with no moment between; False where the system cannot.
+
+    Linux can, on its usual file systems.
+    """
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # glibc has it since 2.28
+    if rename is None:
+        return False
+    places = (AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other))
+    return rename(*places, RENAME_EXCHANGE) == 0
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from facezoo.errors import FacezooError, RunError
-from facezoo.files import locked, replacing, sha256
+from facezoo.files import BESIDE, clear_beside, locked, replacing, sha256
 from facezoo.recipes import Recipe
 
 FORMAT = 1
@@ -50,18 +50,28 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
     @classmethod
-    def create(cls, path, recipe):
+    def create(cls, path, recipe, seeds=None):
         """Make a folder at `path` for a recipe.
+
+        recipe.json comes last: a folder without it is what a killed process had begun, and is
+        taken over.
+
+        Args:
+            path: of the folder.
+            recipe: `Recipe`.
+            seeds: list of the seeds of a run of several; None for a run of one.
 
         Raises:
             RunError: something lies there already, or it cannot be written.
         """
         path = Path(path)
         try:
-            path.mkdir(parents=True)
-            (path / "checkpoints").mkdir()
-            with replacing(path / "recipe.json") as beside:
-                beside.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", "utf-8")
+            path.mkdir(parents=True, exist_ok=_only_begun(path))
+            (path / "checkpoints").mkdir(exist_ok=True)
+            several = {} if seeds is None else {"seeds.json": seeds}
+            for name, value in {**several, "recipe.json": recipe.to_dict()}.items():
+                with replacing(path / name) as beside:
+                    beside.write_text(_json_text(value), "utf-8")
         except FileExistsError:
             raise RunError(
                 f"Got {str(path)!r}, which exists; expected a new folder. Choose another, or go "
@@ -76,13 +86,13 @@ class RunFolder:
         return cls(path)
 
     @classmethod
-    def create_timed(cls, folder, recipe):
-        """Make `<folder>/<recipe>/<UTC time>` for a recipe."""
+    def create_timed(cls, folder, recipe, seeds=None):
+        """Make `<folder>/<recipe>/<UTC time>`, as `create` does."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
         place, number = Path(folder) / recipe.name / now, 2
         while place.exists():
             place, number = place.with_name(f"{now}-{number}"), number + 1
-        return cls.create(place, recipe)
+        return cls.create(place, recipe, seeds)
 
     @classmethod
     def find(cls, folder, recipe, seeds=None):
@@ -95,12 +105,12 @@ class RunFolder:
             recipe: `Recipe`.
             seeds: list of the seeds of a run of several; None for a run of one.
         """
-        name = "recipe.json" if seeds is None else "seeds.json"
-        for path in sorted((Path(folder) / recipe.name).glob(f"*/{name}"), reverse=True):
+        for path in sorted((Path(folder) / recipe.name).glob("*/recipe.json"), reverse=True):
             try:
                 run = cls(path.parent)
-                same = seeds is None or run.read_json(name) == seeds
-                if same and run.recipe.trained == recipe.trained:
+                several = (run.path / "seeds.json").exists()
+                found = run.read_json("seeds.json") if several else None
+                if found == seeds and run.recipe.trained == recipe.trained:
                     return run
             except RunError as error:
                 warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=3)
@@ -168,7 +178,7 @@ class RunFolder:
 
     def write_json(self, name, value):
         """Write a JSON file of the folder, whole or not at all."""
-        self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        self.write_text(name, _json_text(value))
 
     def write_text(self, name, text):
         """Write a text file of the folder, whole or not at all."""
@@ -208,7 +218,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self):
-        """Keep other trainings out of the folder; `RunError` where one is at work."""
+        """Keep other trainings out of the folder; `RunError` where one is at work.
+
+        Unfinished files of killed ones are removed.
+        """
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(locked(self.path / ".lock", wait=False))
@@ -222,6 +235,8 @@ class RunFolder:
                     f"Got {error.strerror!r} for {str(self.path)!r}; expected a run folder that "
                     "can be written. Change its permissions, or start a new run."
                 ) from None
+            clear_beside(self.path)
+            clear_beside(self.path / "checkpoints")
             yield
 
     def discard(self):
@@ -235,3 +250,15 @@ class RunFolder:
             f"Got {str(self.path / name)!r}, which cannot be read ({error}); expected a file that "
             "facezoo wrote. Restore it, or train again."
         )
+
+
+def _only_begun(path):
+    """Whether a folder holds no more than `create` makes before recipe.json."""
+    return path.is_dir() and all(
+        found.name in ("checkpoints", "seeds.json") or found.name.startswith(BESIDE)
+        for found in path.iterdir()
+    )
+
+
+def _json_text(value):
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

@@ -104,12 +104,11 @@ def train(
 
 def _start(recipe, runs, seeds, options):
     options["parallel"].check(recipe.batch_size)
-    run = RunFolder.create_timed(runs, recipe)
-    if seeds is None:
+    names = None if seeds is None else [recipe.seed + n for n in range(seeds)]
+    run = RunFolder.create_timed(runs, recipe, names)
+    if names is None:
         _go_on(run, options)
         return run
-    names = [recipe.seed + n for n in range(seeds)]
-    run.write_json("seeds.json", names)
     try:
         return _go_on_seeds(run, names, options)
     except BaseException as error:
@@ -153,14 +152,15 @@ def _resume(run, options):
 def _go_on_seeds(run, seeds, options):
     for seed in seeds:
         path = run.path / f"seed-{seed}"
-        if path.exists():
+        if (path / "recipe.json").exists():
             one = RunFolder(path)
         else:
             one = RunFolder.create(path, run.recipe.override({"seed": seed}))
         done = (path / "metrics.json").exists() and "test" in one.metrics
         if not done:
             _go_on(one, options, hint=False)
-    write_summary(run)
+    with run.locked():
+        write_summary(run)
     return run
 
 
@@ -405,12 +405,19 @@ def _take_up(run, model, keeper, others, parallel):
 def _drop_damaged(run, keeper):
     """Forget the checkpoints that are not whole."""
     for number, entry in enumerate(keeper.entries):
-        path = run.path / entry["checkpoint"]
-        best = run.path / entry["best"]
-        if path.is_file() and sha256(path) == entry["sha256"] and best.is_file():
+        path, best = run.path / entry["checkpoint"], run.path / entry["best"]
+        digests = {path: entry["sha256"], best: entry.get("best_sha256")}
+        damaged = [
+            name
+            for name, digest in digests.items()
+            if not name.is_file() or digest not in (None, sha256(name))
+        ]
+        if not damaged:
             keeper.entries = keeper.entries[number:]
             return
-        warnings.warn(f"{path} is damaged or missing; going on from the one before.", stacklevel=2)
+        warnings.warn(
+            f"{damaged[0]} is damaged or missing; going on from the one before.", stacklevel=2
+        )
     if keeper.entries:
         raise RunError(
             f"Got no whole checkpoint in {str(run.path)!r}; expected one of "

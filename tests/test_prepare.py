@@ -14,6 +14,7 @@ from facezoo.datasets import load_dataset, store
 from facezoo.datasets.prepare import prepare
 from facezoo.datasets.store import PreparedSet, writing
 from facezoo.errors import ArchiveError, FacezooError, RecipeError, StoreError, UnknownName
+from facezoo.files import exchanged
 from facezoo.pictures import decode
 
 FEW = {name: data for name, data in cmu_photos(["mitchell"]).items() if "happy" in name}
@@ -164,6 +165,24 @@ def test_a_killed_prepare_is_cleared_by_the_next(cmu_zip, home):
     assert len(leftovers(home)) == 1
     prepare("cmu_faces", cmu_zip)
     assert leftovers(home) == []
+
+
+def test_a_prepare_killed_while_it_replaces_a_set_leaves_a_whole_one(tmp_path, cmu, cmu_zip):
+    places = tmp_path / "one", tmp_path / "other"
+    for place in places:
+        place.mkdir()
+    if not exchanged(*places):
+        pytest.skip("this system cannot swap two folders")
+    script = """if True:
+        import os, pathlib, sys
+        from facezoo.datasets.prepare import prepare
+
+        rename = pathlib.Path.rename
+        pathlib.Path.rename = lambda *a: rename(*a) and os.kill(os.getpid(), 9)
+        prepare("cmu_faces", sys.argv[1], scale=4)
+    """
+    subprocess.run([sys.executable, "-c", script, str(cmu_zip)])
+    assert PreparedSet("cmu_faces").table().shape[0] == 1280
 
 
 def test_two_at_once_end_with_one_good_set(cmu_zip, home):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import render  # noqa: E402 - benchmarks are scripts, not a package
+import render_reliability  # noqa: E402
 import render_weights  # noqa: E402
 
 
@@ -41,6 +42,26 @@ def test_the_page_on_data_is_what_was_stored():
     if page is None:
         pytest.skip("results/data.json was not measured yet")
     assert (ROOT / "docs" / "data.md").read_text("utf-8") == page
+
+
+def test_the_page_on_reliability_is_what_was_stored():
+    page = render_reliability.reliability_page()
+    if page is None:
+        pytest.skip("neither results/kill.json nor results/fuzz.json was measured yet")
+    assert (ROOT / "docs" / "reliability.md").read_text("utf-8") == page
+
+
+def test_the_page_on_reliability_counts_what_was_lost(tmp_path):
+    assert render_reliability.reliability_page(tmp_path) is None
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}
+    row = {"part": "tune", "kills": 20, "ends": 5, "good": 4, "seconds": 12.3, "seed": 7}
+    row |= {"kept": [0, 3], "lost": 1, "again": 2, "environment": made}
+    stored = {"rows": {"tune jax": row}}
+    (tmp_path / "kill.json").write_text(json.dumps(stored))
+    page = render_reliability.reliability_page(tmp_path)
+    assert "| jax | 20 | 5 searches | 4 | 12.3 |" in page
+    assert "with 0 to 3 trials done; 1 done trials were lost and 2 run again" in page
+    assert "2026-01-02, P, Keras 3 on jax, seed 7." in page
 
 
 def test_the_pages_on_the_weights_are_what_was_stored():

@@ -2,7 +2,14 @@
 
 import json
 import math
+import os
+import random
 import re
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
 import types
 from pathlib import Path
 
@@ -145,15 +152,103 @@ def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path, settings):
     assert cut.metrics["test"] == whole.metrics["test"]
 
 
-def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
+KILLED = """
+    import os, sys
+    from pathlib import Path
+    from facezoo.recipes import get_recipe
+    from facezoo.training import train
+
+    runs, moment, done = sys.argv[1], int(sys.argv[2]), 0
+
+    def count(event, _):
+        global done
+        if event in ("open", "os.rename", "os.remove", "os.mkdir"):
+            done += 1
+            if done == moment:
+                os.kill(os.getpid(), 9)
+
+    sys.addaudithook(count)
+    settings = {"epochs": 3, "limit": 64, "builder_args.dropout": 0.5, "schedule.kind": "plateau"}
+    recipe = get_recipe("synthetic-lenet5-expression").smoke().override(settings)
+    begun = [p.parent for p in Path(runs).glob("*/*/recipe.json")]
+    if begun:
+        train(resume=begun[0])
+    else:
+        train(recipe, runs=runs, deterministic=True)
+    print(done)
+"""
+
+
+@pytest.mark.slow
+def test_a_training_killed_three_times_ends_with_the_same_bits(tmp_path):
+    """Moments are counted in files that were opened, made, renamed and removed."""
+    prepare("synthetic", people=10)
+
+    def run(runs, moment=0):
+        command = [sys.executable, "-c", textwrap.dedent(KILLED), str(runs), str(moment)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    whole = run(tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    draw = random.Random(0)
+    moments = [draw.randint(1, int(whole.stdout)) for _ in range(3)]
+    hits = [run(tmp_path / "cut", moment).returncode for moment in moments]
+    assert -signal.SIGKILL in hits and set(hits) <= {0, -signal.SIGKILL}
+    assert run(tmp_path / "cut").returncode == 0
+    one, other = (
+        RunFolder(next((tmp_path / part).glob("*/*/recipe.json")).parent)
+        for part in ("whole", "cut")
+    )
+    assert figures(one) == figures(other)
+    for ours, theirs in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert one.metrics["test"] == other.metrics["test"]
+    assert list(other.path.rglob(".writing-*")) == []
+
+
+def truncated(data):
+    return data[:1000]
+
+
+def flipped(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped])
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, damage):
+    whole = train(THREE, runs=tmp_path / "whole", deterministic=True)
     with pytest.raises(KeyboardInterrupt):
-        train(THREE, runs=tmp_path, callbacks=[Kill(epoch=2)])
-    (path,) = (tmp_path / THREE.name).iterdir()
+        train(THREE, runs=tmp_path / "cut", deterministic=True, callbacks=[Kill(epoch=2)])
+    (path,) = (tmp_path / "cut" / THREE.name).iterdir()
     newest = path / "checkpoints" / "epoch-0002.weights.h5"
-    newest.write_bytes(newest.read_bytes()[:1000])
+    newest.write_bytes(damage(newest.read_bytes()))
     with pytest.warns(UserWarning, match="epoch-0002.*going on from the one before"):
         run = train(resume=path)
-    assert list(run.history["epoch"]) == [1, 2, 3]
+    assert figures(run) == figures(whole)
+    for one, other in zip(weights(run), weights(whole), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_damaged_best_checkpoint_is_not_taken_for_the_model(tmp_path):
+    still = {"builder_args": {}, "learning_rate": 1e-12, "monitor": "val_accuracy"}
+    run = train(THREE.override(still), runs=tmp_path)
+    best = run.path / "checkpoints" / "epoch-0001.weights.h5"
+    assert all(run.path / entry["best"] == best for entry in run.state["checkpoints"])
+    best.write_bytes(flipped(best.read_bytes()))
+    with (
+        pytest.warns(UserWarning, match=f"{best.name} is damaged"),
+        pytest.raises(RunError, match="no whole checkpoint"),
+    ):
+        train(resume=run.path)
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    for folder in (run.path, run.path / "checkpoints"):
+        (folder / ".writing-x.h5").write_bytes(b"half of it")
+    train(resume=run.path)
+    assert list(run.path.rglob(".writing-*")) == []
 
 
 def test_resuming_without_any_whole_checkpoint_is_refused(tmp_path):
@@ -189,6 +284,34 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     monkeypatch.undo()
     (path,) = (tmp_path / THREE.name).iterdir()
     assert [p.name for p in (path / "checkpoints").iterdir()] == ["epoch-0001.weights.h5"]
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_checkpoint(tmp_path, monkeypatch):
+    """No file may grow beyond half a checkpoint while the second one is written."""
+    write, limits = RunFolder.write_file, resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole = train(THREE, runs=tmp_path / "whole", deterministic=True)
+    large = min(p.stat().st_size for p in (whole.path / "checkpoints").iterdir())
+
+    def full(self, name, save):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (large // 2, limits[1]))
+        try:
+            return write(self, name, save)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    def only_the_second(self, name, save):
+        return (full if "0002" in name else write)(self, name, save)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_file", only_the_second)
+        with pytest.raises(RunError, match="while writing checkpoints/epoch-0002.*--resume"):
+            train(THREE, runs=tmp_path / "cut", deterministic=True)
+    (path,) = (tmp_path / "cut" / THREE.name).iterdir()
+    assert [p.name for p in (path / "checkpoints").iterdir()] == ["epoch-0001.weights.h5"]
+    run = train(resume=path)
+    assert figures(run) == figures(whole)
+    for one, other in zip(weights(run), weights(whole), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_diverging_loss_stops_and_names_the_epoch(tmp_path):
@@ -242,6 +365,26 @@ def test_resuming_several_seeds_trains_only_what_is_missing(tmp_path):
     run = train(resume=path)
     assert (path / "seed-0" / "model.keras").stat().st_mtime_ns == first
     assert run.metrics["seeds"] == [0, 1]
+
+
+def test_a_seed_whose_folder_was_begun_when_the_process_was_killed_is_trained(tmp_path):
+    run = RunFolder.create_timed(tmp_path, TINY, [0, 1])
+    (run.path / "seed-1" / "checkpoints").mkdir(parents=True)
+    (run.path / "seed-1" / ".writing-recipe.json").write_text("{")
+    assert [seed.recipe.seed for seed in train(resume=run.path).seeds] == [0, 1]
+
+
+def test_a_run_of_several_seeds_is_one_from_the_first_moment(tmp_path, monkeypatch):
+    """Killed before recipe.json it is no run, killed after it none of a single seed."""
+    written = []
+    replaced = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: written.append(Path(b).name) or replaced(a, b))
+    run = RunFolder.create_timed(tmp_path, TINY, [0, 1])
+    assert written == ["seeds.json", "recipe.json"]
+    assert RunFolder.find(tmp_path, TINY, [0, 1]).path == run.path
+    assert RunFolder.find(tmp_path, TINY) is None
+    (run.path / "recipe.json").unlink()
+    assert RunFolder.find(tmp_path, TINY, [0, 1]) is None
 
 
 class KillSecond(keras.callbacks.Callback):

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from facezoo.errors import DatasetNotFound, StoreError
-from facezoo.files import locked
+from facezoo.files import exchanged, locked
 
 FORMAT = 1
 FILES = ("images.npy", "table.csv", "dataset.json")
@@ -86,10 +86,15 @@ def writing(name, picture_shape, columns, root=None):
 
 
 def _replace(place, partial):
-    """Put the finished folder in its place; killed in between, it leaves none or one."""
+    """Put the finished folder in its place: whoever looks there finds the old set or the new.
+
+    Only where the system cannot swap two folders is there a moment with neither.
+    """
     if not place.exists():
         partial.rename(place)
         return
+    if not place.is_symlink() and exchanged(partial, place):
+        return  # the old set bears partial's name now, and goes as partial folders do
     old = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
     place.rename(old / "old")
     partial.rename(place)
