@@ -5,7 +5,13 @@ All are `ValueError`s, so that `except ValueError` around a facezoo call keeps w
 
 
 class FacezooError(ValueError):
-    """Base of every error that facezoo raises on purpose."""
+    """Base of every error that facezoo raises on purpose.
+
+    Its text is one line, whatever a library's message or a file's name in it holds.
+    """
+
+    def __str__(self):
+        return " ".join(super().__str__().splitlines())
 
 
 class UnknownName(FacezooError):
