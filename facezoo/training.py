@@ -30,6 +30,7 @@ from facezoo.errors import FacezooError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.files import sha256
 from facezoo.models import build_model, get_builder
+from facezoo.models.blocks import H5_ERRORS
 from facezoo.models.pixels import PixelModel, pixel_input
 from facezoo.recipes import get_recipe, load_data
 from facezoo.runs import FORMAT, RunFolder
@@ -201,7 +202,11 @@ def fit(run, recipe, data, callbacks=()):
                 verbose=0,
             )
         best = run.path / keeper.entries[0]["best"]
-        model.load_weights(best)
+        if not _loaded(model, best):
+            raise RunError(
+                f"Got {str(best)!r}, which is damaged; expected the weights of the best epoch. "
+                "Start a new run."
+            )
     # without the optimizer's memory, and in float32 whatever it was trained in: every runtime
     # then answers alike
     with _precision("float32"):
@@ -328,14 +333,14 @@ def _take_up(run, model, keeper, early, others):
     for number, entry in enumerate(keeper.entries):
         path = run.path / entry["checkpoint"]
         best = run.path / entry["best"]
-        if not path.is_file() or sha256(path) != entry["sha256"] or not best.is_file():
+        whole = path.is_file() and sha256(path) == entry["sha256"] and best.is_file()
+        if not whole or not _loaded(model, path):
             import warnings
 
             warnings.warn(
                 f"{path} is damaged or missing; going on from the one before.", stacklevel=2
             )
             continue
-        model.load_weights(path)
         keeper.entries = keeper.entries[number:]
         done = entry["epoch"]
         keeper.history = run.history.iloc[:done].to_dict("records")
@@ -348,6 +353,15 @@ def _take_up(run, model, keeper, early, others):
             f"{[e['checkpoint'] for e in keeper.entries]}. Start a new run."
         )
     return 0
+
+
+def _loaded(model, path):
+    """Load a checkpoint; return whether it could be."""
+    try:
+        model.load_weights(path)
+    except H5_ERRORS:
+        return False
+    return True
 
 
 def _feed(split, recipe, epoch=None):
