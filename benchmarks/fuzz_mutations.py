@@ -4,6 +4,7 @@ Every function takes a `random.Random` first and draws nothing elsewhere, so tha
 an input for good.
 """
 
+import copy
 import json
 import struct
 
@@ -153,4 +154,4 @@ def _changed(rng, value):
         else:
             value[key] = _changed(rng, value[key])
         return value
-    return rng.choice(VALUES)
+    return copy.deepcopy(rng.choice(VALUES))  # lists among them are changed further
