@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import tarfile
 import zipfile
 
@@ -461,3 +462,11 @@ def test_the_official_form_is_far_from_the_limits(tmp_path):
     with Archive(path) as archive:
         unpacked = sum(len(read()) for _, read in archive.walk())
     assert unpacked < 2 * path.stat().st_size
+
+
+def test_onnxruntime_is_told_to_send_nothing(monkeypatch):
+    from facezoo.runtime import library
+
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    library()
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
