@@ -12,6 +12,7 @@ from scipy import stats
 from sklearn import metrics
 
 from facezoo.errors import FacezooError, LabelSetMismatch
+from facezoo.files import is_number
 from facezoo.labels import LabelSet
 
 ECE_BINS = 15  # Guo et al. 2017, arXiv:1706.04599
@@ -406,6 +407,9 @@ def _not_as_made(values):
         return "accuracy_interval"
     kinds = dict.fromkeys(FIGURES, int | float) | {"note": str, "data": str, "n": int}
     kinds |= {"copies": int | None, "kl_to_votes": int | float | None}
+    figures = [values[name] for name in (*FIGURES, "n")] + [values.get("kl_to_votes") or 0]
+    if not all(map(_is_figure, figures)):
+        return "accuracy"
     given = ((name, kind) for name, kind in kinds.items() if name in values)
     wrong = (name for name, kind in given if not isinstance(values[name], kind))
     return next(wrong, None)
@@ -420,7 +424,8 @@ def _holds(row, figures):
 
 
 def _is_figure(value):
-    return isinstance(value, int | float)
+    """Whether a value of JSON is a number that a float holds, NaN and infinity among them."""
+    return isinstance(value, float) or is_number(value)
 
 
 def markdown_table(header, rows):

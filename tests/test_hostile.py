@@ -333,7 +333,7 @@ def test_a_report_of_figures_that_are_none(value):
         **{"without_copies": None, "worst": [], "reliability": []},
     }
     assert Report.from_dict(fields).n == 2
-    for name in ("per_class", "confusion_matrix", "worst", "accuracy_interval", "label_set"):
+    for name in ("accuracy", "per_class", "confusion_matrix", "worst", "accuracy_interval"):
         with pytest.raises(FacezooError):
             Report.from_dict({**fields, name: value})
     with pytest.raises(FacezooError, match="object of figures"):
