@@ -57,7 +57,7 @@ class Remembering:
 
     def recall(self, memory):
         """Take up a `memory`; takes effect when training begins."""
-        self._recalled = dict(memory)
+        self._recalled = {name: memory[name] for name in self.fields if name in memory}
 
     def on_train_begin(self, logs=None):
         """Begin as Keras does, then take up what was recalled."""

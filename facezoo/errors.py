@@ -10,7 +10,13 @@ LOST_HOST = (
 
 
 class FacezooError(ValueError):
-    """Base of every error that facezoo raises on purpose."""
+    """Base of every error that facezoo raises on purpose.
+
+    Its text is one line, whatever a library's message or a file's name in it holds.
+    """
+
+    def __str__(self):
+        return " ".join(super().__str__().splitlines())
 
 
 class UnknownName(FacezooError):

@@ -19,7 +19,7 @@ import numpy as np
 from facezoo import backend
 from facezoo.errors import FacezooError, WeightsError, not_installed, unknown
 from facezoo.files import replacing
-from facezoo.runtime import INPUT, METADATA, OUTPUT, OnnxNetwork
+from facezoo.runtime import INPUT, METADATA, OUTPUT, OnnxNetwork, library
 from facezoo.weights.loading import load_model
 
 ENDINGS = {"onnx": ".onnx", "litert": ".tflite", "saved_model": "-saved_model"}
@@ -135,6 +135,7 @@ def quantize(source, path, pictures):
         FacezooError: the packages that write .onnx files are not installed.
     """
     onnx = _library()
+    library()
     from onnxruntime import quantization
 
     batches = iter({INPUT: pictures[i : i + 64]} for i in range(0, len(pictures), 64))

@@ -60,8 +60,15 @@ class LabelSet:
 
     @classmethod
     def from_dict(cls, fields):
-        """Inverse of `to_dict`."""
-        return cls(fields["name"], tuple(fields["classes"]))
+        """Inverse of `to_dict`; `FacezooError` for anything else."""
+        if isinstance(fields, dict) and isinstance(fields.get("name"), str):
+            classes = fields.get("classes")
+            if isinstance(classes, list | tuple) and all(isinstance(c, str) for c in classes):
+                return cls(fields["name"], tuple(classes))
+        raise FacezooError(
+            f"Got {str(fields)[:60]!r} as a label set; expected an object with a name and a list "
+            "of classes. Use what LabelSet.to_dict() returns."
+        )
 
 
 EXPRESSION_7 = LabelSet(

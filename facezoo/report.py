@@ -12,11 +12,21 @@ from scipy import stats
 from sklearn import metrics
 
 from facezoo.errors import FacezooError, LabelSetMismatch
+from facezoo.files import is_number
 from facezoo.labels import LabelSet
 
 ECE_BINS = 15  # Guo et al. 2017, arXiv:1706.04599
 AGREEMENT_EDGES = (0.0, 0.5, 0.7, 0.9, 1.0)  # ours: FER+ has ten voters, so steps of 0.1
 MEASURES = ("precision", "recall", "f1", "support")  # of a class
+FIGURES = ("accuracy", "macro_f1", "balanced_accuracy", "ece", "log_loss")
+REST = {"accuracy": None, "n": 0}  # of a report of which nobody looked for copies
+ROWS = {  # figures in the rows of what a report lists
+    "per_class": MEASURES,
+    "without_copies": ("accuracy", "n"),
+    "worst": ("index", "confidence"),
+    "reliability": ("low", "high", "n", "confidence", "accuracy"),
+    "accuracy_by_agreement": ("low", "high", "n", "share", "accuracy"),
+}
 WORST = 10  # mistakes that a report names
 SUM_TOLERANCE = 1e-3  # what a softmax in half precision may be off by
 
@@ -91,8 +101,13 @@ class Report:
         """Inverse of `to_dict`; keys that a report does not have are left alone.
 
         Raises:
-            FacezooError: a figure that every report has is missing.
+            FacezooError: a figure that every report has is missing, or is no figure.
         """
+        if not isinstance(fields, dict):
+            raise FacezooError(
+                f"Got {str(fields)[:60]!r} as a report; expected an object of figures. Pass one "
+                'split of metrics.json, as metrics["test"].'
+            )
         needed = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
         if needed - fields.keys():
             raise FacezooError(
@@ -101,8 +116,16 @@ class Report:
             )
         values = {f.name: fields[f.name] for f in dataclasses.fields(cls) if f.name in fields}
         values["label_set"] = LabelSet.from_dict(fields["label_set"])
-        values["confusion_matrix"] = np.array(fields["confusion_matrix"], dtype=np.int64)
-        return cls(**values)
+        try:
+            matrix = np.array(fields["confusion_matrix"], dtype=np.int64)
+        except (TypeError, ValueError, OverflowError):
+            matrix = None
+        if wrong := _not_as_made({**values, "confusion_matrix": matrix}):
+            raise FacezooError(
+                f"Got a report with {wrong}={str(fields[wrong])[:60]!r}; expected what "
+                "Report.to_dict() returns. Evaluate again."
+            )
+        return cls(**{**values, "confusion_matrix": matrix})
 
     def to_markdown(self, *, title="Evaluation"):
         """Return the report as Markdown: headline, tables and the worst mistakes."""
@@ -361,6 +384,48 @@ def _agreement(kl_to_votes, bins):
         f"Divergence from the votes (KL): {kl_to_votes:.3f} nats.",
         markdown_table(("largest share of the votes", "pictures", "accuracy"), rows),
     )
+
+
+def _not_as_made(values):
+    """Return the name of a figure that is of another kind than a report's, or None."""
+    classes, matrix = values["label_set"].classes, values["confusion_matrix"]
+    if matrix is None or matrix.shape != (len(classes), len(classes)):
+        return "confusion_matrix"
+    rows = {
+        "per_class": [values["per_class"]],
+        "without_copies": [values["without_copies"] or REST],
+    }
+    if isinstance(values["per_class"], dict):
+        rows["per_class"] = [values["per_class"].get(name) for name in classes]
+    rows |= {name: values[name] for name in ("worst", "reliability")}
+    rows["accuracy_by_agreement"] = values.get("accuracy_by_agreement") or []
+    for name, listed in rows.items():
+        if not isinstance(listed, list) or not all(_holds(row, ROWS[name]) for row in listed):
+            return name
+    interval = values["accuracy_interval"]
+    if not isinstance(interval, list) or len(interval) != 2 or not all(map(_is_figure, interval)):
+        return "accuracy_interval"
+    kinds = dict.fromkeys(FIGURES, int | float) | {"note": str, "data": str, "n": int}
+    kinds |= {"copies": int | None, "kl_to_votes": int | float | None}
+    figures = [values[name] for name in (*FIGURES, "n")] + [values.get("kl_to_votes") or 0]
+    if not all(map(_is_figure, figures)):
+        return "accuracy"
+    given = ((name, kind) for name, kind in kinds.items() if name in values)
+    wrong = (name for name, kind in given if not isinstance(values[name], kind))
+    return next(wrong, None)
+
+
+def _holds(row, figures):
+    """Whether a row is an object with these figures; a share of no picture is None."""
+    if not isinstance(row, dict):
+        return False
+    nothing = row.get("n") == 0
+    return all(_is_figure(row.get(f)) or (nothing and f == "accuracy") for f in figures)
+
+
+def _is_figure(value):
+    """Whether a value of JSON is a number that a float holds, NaN and infinity among them."""
+    return isinstance(value, float) or is_number(value)
 
 
 def markdown_table(header, rows):

@@ -18,11 +18,26 @@ from pathlib import Path
 import pandas as pd
 
 from facezoo.errors import FacezooError, RunError
-from facezoo.files import BESIDE, clear_beside, locked, replacing, sha256
+from facezoo.files import BESIDE, clear_beside, is_number, locked, read_json, replacing, sha256
+from facezoo.labels import LabelSet
 from facezoo.recipes import Recipe
 
 FORMAT = 1
-CHECKPOINT = {"epoch", "checkpoint", "sha256", "best", "stopped", "memory"}  # in state.json
+STATE = {  # fields of state.json that are read again, and their kinds
+    "fingerprint": str,
+    "label_set": dict,
+    "input_shape": list,
+    "protocol": str,
+    "checkpoints": list,
+}
+CHECKPOINT = {
+    "epoch": int,
+    "checkpoint": str,
+    "sha256": str,
+    "best": str,
+    "stopped": bool,
+    "memory": dict,
+}
 
 
 class RunFolder:
@@ -141,20 +156,32 @@ class RunFolder:
         state = self.read_json("state.json")
         if not isinstance(state, dict) or state.get("format") != FORMAT:
             raise self._damaged("state.json", f"not of format {FORMAT}")
-        entries = state.get("checkpoints")
-        if not (
-            {"fingerprint", "label_set", "input_shape", "protocol"} <= state.keys()
-            and isinstance(entries, list)
-            and entries
-            and all(isinstance(e, dict) and e.keys() >= CHECKPOINT for e in entries)
-        ):
-            raise self._damaged("state.json", "fields are missing")
+        if not _has(state, STATE) or not state["checkpoints"]:
+            raise self._damaged("state.json", "fields are missing or of another kind")
+        if not all(map(_is_checkpoint, state["checkpoints"])):
+            raise self._damaged("state.json", "a checkpoint's fields are not such as they were")
+        shape = state["input_shape"]
+        if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+            raise self._damaged("state.json", f"input_shape {shape!r}")
+        try:
+            LabelSet.from_dict(state["label_set"])
+        except FacezooError as error:
+            raise self._damaged("state.json", error) from None
         return state
 
     @property
     def metrics(self):
         """What metrics.json holds: recipe, protocol, validation and test figures."""
-        return self.read_json("metrics.json")
+        metrics = self.read_json("metrics.json")
+        roles = ("calibration", "validation", "test")
+        if not isinstance(metrics, dict) or not all(
+            isinstance(metrics.get(role, {}), dict) for role in roles
+        ):
+            raise self._damaged("metrics.json", "no object of figures")
+        temperature = metrics.get("calibration", {}).get("temperature", 1.0)
+        if not is_number(temperature) or temperature <= 0:
+            raise self._damaged("metrics.json", f"temperature {temperature!r}")
+        return metrics
 
     @property
     def history(self):
@@ -166,13 +193,13 @@ class RunFolder:
             return table.astype(kinds)
         except FileNotFoundError:
             return pd.DataFrame({"epoch": pd.Series(dtype="int64")})
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise self._damaged("history.csv", error) from None
 
     def read_json(self, name):
         """Return what a JSON file of the folder holds; `RunError` if it cannot be read."""
         try:
-            return json.loads((self.path / name).read_text("utf-8"))
+            return read_json(self.path / name)
         except (OSError, ValueError) as error:
             raise self._damaged(name, error) from None
 
@@ -262,3 +289,24 @@ def _only_begun(path):
 
 def _json_text(value):
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def _has(fields, kinds):
+    """Whether an object of JSON has these fields, each of its kind."""
+    return isinstance(fields, dict) and all(
+        isinstance(fields.get(name), kind) for name, kind in kinds.items()
+    )
+
+
+def _is_checkpoint(entry):
+    """Whether state.json tells of a checkpoint as `RunKeeper` does: files of this run alone."""
+    if not _has(entry, CHECKPOINT) or entry["epoch"] < 1:
+        return False
+    files = (entry["checkpoint"], entry["best"])
+    memories = entry["memory"].values()
+    return (
+        all(re.fullmatch(r"checkpoints/epoch-\d+\.weights\.h5", file) for file in files)
+        and all(isinstance(memory, dict) for memory in memories)
+        and all(v is None or isinstance(v, int | float) for m in memories for v in m.values())
+        and isinstance(entry["memory"].get("early", {}).get("best_epoch"), int)
+    )

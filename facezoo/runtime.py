@@ -4,12 +4,13 @@ What answers for photographs: it starts, and answers for a single picture, many 
 Keras does.
 """
 
-import json
+import os
 from pathlib import Path
 
 import numpy as np
 
 from facezoo.errors import WeightsError
+from facezoo.files import parse_json
 from facezoo.labels import LabelSet
 from facezoo.pixel_check import check_pixels
 
@@ -38,8 +39,7 @@ class OnnxNetwork:
     """
 
     def __init__(self, path, *, threads=None):
-        import onnxruntime  # 0.1 s, and only where a network is opened
-
+        onnxruntime = library()
         path = Path(path)
         if not path.is_file():
             raise WeightsError(
@@ -55,10 +55,11 @@ class OnnxNetwork:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
             written = self._session.get_modelmeta().custom_metadata_map[METADATA]
-            facts = json.loads(written)
-            self.name = facts["name"]
+            facts = parse_json(written)
+            self.name = str(facts["name"])
             self.input_shape = tuple(facts["input_shape"])
             self.label_set = LabelSet.from_dict(facts["label_set"])
+            self._try()
         except Exception as error:  # onnxruntime has a class of its own for every reason
             reason = str(error).partition("\n")[0][:200] or type(error).__name__
             raise WeightsError(
@@ -82,3 +83,28 @@ class OnnxNetwork:
         if not len(pictures):
             return np.empty((0, len(self.label_set)), np.float32)
         return self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(pictures)})[0]
+
+    def _try(self):
+        """Raise `ValueError` unless the graph answers for a picture as its papers say."""
+        (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
+        if (taken.name, tuple(taken.shape[1:])) != (INPUT, self.input_shape):
+            raise ValueError(f"its input is {taken.name} {taken.shape}")
+        if given.name != OUTPUT:
+            raise ValueError(f"its output is {given.name}")
+        answer = self.predict(np.zeros((1, *self.input_shape), np.uint8))
+        if answer.dtype != np.float32 or answer.shape != (1, len(self.label_set)):
+            raise ValueError(f"it answers {answer.dtype} {answer.shape}")
+        if not np.isfinite(answer).all():
+            raise ValueError("it answers NaN: its weights are not numbers")
+
+
+def library():
+    """Return the module onnxruntime, told to send nothing to its makers.
+
+    Its official builds, from 1.31 at the latest, report their use to Microsoft unless this is set
+    before they are imported.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime  # 0.1 s, and only where a network is opened
+
+    return onnxruntime

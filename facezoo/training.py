@@ -31,6 +31,7 @@ from facezoo.errors import FacezooError, ParallelError, RecipeError, RunError, u
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.files import sha256
 from facezoo.models import build_model, get_builder
+from facezoo.models.blocks import H5_ERRORS
 from facezoo.models.pixels import PixelModel, pixel_input
 from facezoo.parallel import Parallel
 from facezoo.recipes import Recipe, get_recipe, load_data
@@ -234,7 +235,7 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
     # then answers alike
     with _precision("float32"):
         final = _build(recipe, data)
-        _augmented(final, recipe).load_weights(run.path / keeper.entries[0]["best"])
+        _load(_augmented(final, recipe), run.path / keeper.entries[0]["best"])
     run.write_file("model.keras", final.save)
 
 
@@ -396,7 +397,7 @@ def _take_up(run, model, keeper, others, parallel):
         return 0, False
     path = run.path / entry["checkpoint"] if parallel.leads else None
     with parallel.shared_file(path) as whole:
-        model.load_weights(whole)
+        _load(model, whole)
     for key, each in others.items():
         each.recall(entry["memory"].get(key, {}))
     return entry["epoch"], entry["stopped"]
@@ -423,6 +424,17 @@ def _drop_damaged(run, keeper):
             f"Got no whole checkpoint in {str(run.path)!r}; expected one of "
             f"{[e['checkpoint'] for e in keeper.entries]}. Start a new run."
         )
+
+
+def _load(model, path):
+    """Load a checkpoint whose sha256 is right, whatever it holds."""
+    try:
+        model.load_weights(path)
+    except H5_ERRORS:
+        raise RunError(
+            f"Got {str(path)!r}, which does not hold this recipe's weights; expected a checkpoint "
+            "of its own. Start a new run."
+        ) from None
 
 
 def _feed(split, recipe, parallel, epoch=None):

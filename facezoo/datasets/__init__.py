@@ -13,7 +13,7 @@ import numpy as np
 from facezoo.datasets.base import FaceDataset, Pictures, Split
 from facezoo.datasets.spec import SplitRequest
 from facezoo.datasets.store import PreparedSet, datasets_folder
-from facezoo.errors import DatasetNotFound, ProtocolError, UnknownName, unknown
+from facezoo.errors import DatasetNotFound, FacezooError, ProtocolError, UnknownName, unknown
 
 DATASETS = {
     "affectnet": "facezoo.datasets.affectnet",
@@ -180,8 +180,8 @@ def _adapted(spec, prepared):
         return spec
     try:
         return spec.adapt(spec, prepared.info)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise prepared.damaged(f"dataset.json without {error}") from None
+    except (FacezooError, KeyError, TypeError, AttributeError) as error:
+        raise prepared.damaged(f"dataset.json: {error}") from None
 
 
 def _source(spec, root):

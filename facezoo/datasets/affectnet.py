@@ -146,9 +146,9 @@ def _official(fields):
         return Annotation(CODES[code], "", None)
     try:
         x, y, width, height = (int(float(number)) for number in numbers)
+        return Annotation(CODES[code], "", Box(x, y, x + width, y + height))
     except (ValueError, OverflowError):
         return Annotation("", f"a face box of {', '.join(numbers)[:60]}", None)
-    return Annotation(CODES[code], "", Box(x, y, x + width, y + height))
 
 
 def _decoder(annotation, options):

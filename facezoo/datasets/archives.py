@@ -2,7 +2,8 @@
 
 Nothing is ever unpacked to disk: members are read one by one into memory, each up to a
 limit that does not trust the archive's own headers. An archive with a member that would
-leave its folder, or a link, is refused whole before anything is read from it.
+leave its folder, or a link, is refused whole before anything is read from it, and so is one
+that unpacks to many times its own size.
 """
 
 import csv
@@ -16,10 +17,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from facezoo.errors import ArchiveError, DatasetNotFound, PictureError
+from facezoo.errors import ArchiveError, DatasetNotFound, FacezooError, PictureError
 
 MAX_MEMBER = 64 * 2**20  # bytes of one picture or small text; readers of CSVs stream
 MAX_MEMBERS = 3_000_000
+MAX_UNPACKED = 100  # times the archive's own bytes, and `MAX_MEMBER`; numbers as text reach 5
+MAX_HEADER = 2**14  # bytes of an extended header of a tar: a long name, times and owners
+MEMBER = 2**10  # bytes that a member counts for besides its own: headers are not free
 MAX_LINE = 2**17  # characters of a CSV's line: a row of fer2013.csv has 9,300 at most
 DAMAGED = (  # what the standard library raises over broken archives
     zipfile.BadZipFile,
@@ -29,7 +33,28 @@ DAMAGED = (  # what the standard library raises over broken archives
     EOFError,
     OSError,
     NotImplementedError,
+    ValueError,  # names that are no UTF-8, negative offsets
+    OverflowError,
+    RuntimeError,  # what zipfile calls a member with a password
 )
+EXTENDED = (  # types of a tar's headers that tarfile reads into memory, however large
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header that is refused before tarfile believes its size."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in EXTENDED and header.size > MAX_HEADER):
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        return header
 
 
 class Archive:
@@ -152,6 +177,8 @@ class Archive:
                     )
                 for number, line in enumerate(lines):
                     yield number, _row(header, line)
+        except ArchiveError:
+            raise
         except DAMAGED as error:
             raise self._damaged(error) from None
 
@@ -201,8 +228,9 @@ class Archive:
         try:
             self._handle = zipfile.ZipFile(self.path)
             infos = self._handle.infolist()
-        except (*DAMAGED, ValueError) as error:
+        except DAMAGED as error:
             raise self._damaged(error) from None
+        self._check_unpacked(sum(info.file_size + MEMBER for info in infos))
         members = {}
         for info in infos[: MAX_MEMBERS + 1]:
             if (info.external_attr >> 16) & 0o170000 == 0o120000:
@@ -218,20 +246,35 @@ class Archive:
         return self._limited(members)
 
     def _tar_members(self):
-        members = {}
+        members, unpacked = {}, 0
         try:
-            self._handle = tarfile.open(self.path)  # noqa: SIM115 - closed in __exit__
+            self._handle = _open_tar(self.path)
             for member in self._handle:
-                if not (member.isfile() or member.isdir()):
-                    raise self._unsafe(member.name, "a link or device")
+                if not (member.isfile() or member.isdir()) or member.issparse():
+                    raise self._unsafe(member.name, "a link, device or sparse file")
                 self._check_name(member.name)
+                if member.size < 0:  # an extended header may say so, and lead back for ever
+                    raise self._damaged(f"a member of {member.size:,} bytes")
+                unpacked += member.size + MEMBER
+                self._check_unpacked(unpacked)  # before tarfile passes over what it unpacks
                 if member.isfile():
                     members[str(PurePosixPath(member.name))] = member
                 if len(members) > MAX_MEMBERS:
                     break
+        except FacezooError:
+            raise
         except DAMAGED as error:
             raise self._damaged(error) from None
         return self._limited(members)
+
+    def _check_unpacked(self, total):
+        most = MAX_MEMBER + MAX_UNPACKED * self.path.stat().st_size
+        if total > most:
+            raise ArchiveError(
+                f"Got {self.path.name!r} of {self.path.stat().st_size:,} bytes, which unpacks to "
+                f"more than {most:,}; expected pictures or tables, which hardly shrink. Download "
+                "it from the official page; if it is right, unpack it and pass the folder."
+            )
 
     def _limited(self, members):
         if len(members) > MAX_MEMBERS:
@@ -261,9 +304,14 @@ class Archive:
 
 def _is_tar(path):
     try:
-        return tarfile.is_tarfile(path)
+        _open_tar(path).close()
     except DAMAGED:
         return False
+    return True
+
+
+def _open_tar(path):
+    return tarfile.open(path, tarinfo=_Header)
 
 
 def _lines(text):

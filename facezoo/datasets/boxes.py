@@ -9,16 +9,26 @@ from facezoo.errors import PictureError
 from facezoo.pictures import decode
 
 LEAST_INSIDE = 0.5  # our choice: of less than half a face nobody tells the expression
+FARTHEST = 1_000_000  # pixels from a picture's corner; no photograph has a side that long
 
 
 @dataclasses.dataclass(frozen=True)
 class Box:
-    """A face in pixels of its picture; right and bottom lie just outside of it."""
+    """A face in pixels of its picture; right and bottom lie just outside of it.
+
+    Raises:
+        PictureError: an edge that lies in no photograph.
+    """
 
     left: int
     top: int
     right: int
     bottom: int
+
+    def __post_init__(self):
+        far = max(map(abs, dataclasses.astuple(self)))
+        if far > FARTHEST:
+            raise PictureError(f"box with an edge at {far}; expected {FARTHEST:,} at most")
 
     @property
     def area(self):

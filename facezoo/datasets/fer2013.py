@@ -150,7 +150,8 @@ def _row_map(path):
             if reason is None:
                 row, usage = fields["row"].strip(), fields["usage"].strip()
                 file = "/".join(fields["file"].strip().split("/")[-3:])
-                if not (row.isascii() and row.isdecimal()) or usage not in USAGES:
+                number_like = row.isascii() and row.isdecimal() and len(row) < 10
+                if not number_like or usage not in USAGES:
                     reason = f"row {row[:20]!r}, usage {usage[:20]!r}"
                 elif row in taken or file in found:
                     reason = f"row {row} or its file for the second time"

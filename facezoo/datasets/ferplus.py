@@ -32,7 +32,7 @@ from facezoo.datasets import fer2013
 from facezoo.datasets.archives import Archive
 from facezoo.datasets.spec import DatasetSpec, Item, Rejected, Target, size_and_channels
 from facezoo.datasets.store import PreparedSet
-from facezoo.errors import ArchiveError, DatasetNotFound
+from facezoo.errors import ArchiveError, DatasetNotFound, StoreError
 from facezoo.labels import EXPRESSION_8, canonical
 
 FILE = "fer2013new.csv"
@@ -193,7 +193,13 @@ def _no_rows(count):
 
 def _cleaned(table):
     """DataFrame -> int64 (N, 10) votes without single ones."""
-    votes = np.stack([table[c].astype(np.int64).to_numpy() for c in COLUMNS], axis=1)
+    try:
+        votes = np.stack([table[c].astype(np.int64).to_numpy() for c in COLUMNS], axis=1)
+    except (ValueError, OverflowError) as error:
+        raise StoreError(
+            f"Got a prepared FER+ with votes that are no numbers ({error}); expected those of "
+            "`facezoo prepare`. Prepare it again."
+        ) from None
     return np.where(votes > 1, votes, 0)
 
 

@@ -14,16 +14,24 @@ import json
 import os
 import shutil
 import tempfile
+import tokenize
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from facezoo.errors import DatasetNotFound, StoreError
-from facezoo.files import exchanged, locked
+from facezoo.files import exchanged, locked, read_json
 
 FORMAT = 1
 FILES = ("images.npy", "table.csv", "dataset.json")
+KINDS = {  # of dataset.json's fields that are read again
+    "pictures": int,
+    "picture_shape": list,
+    "columns": list,
+    "rejected": dict,
+    "images_sha256": str,
+}
 REJECTED_LISTED = 1000  # of more rejected files only the number is kept
 
 
@@ -199,6 +207,23 @@ def _flush(file):
     os.fsync(file.fileno())
 
 
+def _mapped(path):
+    """Return the array of a .npy file, memory-mapped; never one of Python's objects.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: no such file, or one that is shorter than its header says.
+    """
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except (ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError) as error:
+        raise ValueError(f"images.npy: {error}") from None
+    except (MemoryError, RecursionError) as error:  # how Python refuses brackets in brackets
+        raise ValueError(f"images.npy with a header of {type(error).__name__}") from None
+
+
 class PreparedSet:
     """A prepared set, opened: `info` (dataset.json), `images` (mapped), `columns(...)`.
 
@@ -216,18 +241,27 @@ class PreparedSet:
         if not self.folder.is_dir():
             raise DatasetNotFound(f"{name!r} is not prepared under {str(self.folder.parent)!r}.")
         try:
-            info = json.loads((self.folder / "dataset.json").read_text("utf-8"))
+            info = read_json(self.folder / "dataset.json")
             self.info, version = info, info["format"]
             if version != FORMAT:
                 raise self.damaged(f"format {version!r}, not {FORMAT}")
-            self.images = np.load(self.folder / "images.npy", mmap_mode="r", allow_pickle=False)
+            self._check_info()
             wanted = (info["pictures"], *info["picture_shape"])
+            self.images = _mapped(self.folder / "images.npy")
             if self.images.dtype != np.uint8 or self.images.shape != wanted:
                 raise self.damaged(f"images.npy of {self.images.dtype} {self.images.shape}")
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            if isinstance(error, StoreError):
-                raise
+        except StoreError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise self.damaged(str(error) or type(error).__name__) from None
+
+    def _check_info(self):
+        """Refuse a dataset.json whose fields, as far as they are read, are of another kind."""
+        for field, kind in KINDS.items():
+            if not isinstance(self.info[field], kind):
+                raise self.damaged(f"dataset.json with {field}={str(self.info[field])[:60]!r}")
+        if not isinstance(self.info["rejected"].get("count"), int):
+            raise self.damaged("dataset.json without the number of rejected files")
 
     def columns(self, names):
         """Return a DataFrame of some columns of the table; text as categories.
@@ -239,25 +273,23 @@ class PreparedSet:
         names = list(names)
         if not names:
             return pd.DataFrame(index=range(len(self.images)))
-        missing = set(names) - set(self.info["columns"])
-        if missing:
-            raise self.damaged(f"a table without column {sorted(missing)[0]!r}")
+        if missing := [name for name in names if name not in self.info["columns"]]:
+            raise self.damaged(f"a table without column {missing[0]!r}")
+        dtype = {n: "int64" if n in numbers else "category" for n in names}
+        return self._read_table(usecols=names, dtype=dtype)
+
+    def table(self):
+        """Return the whole table as a DataFrame."""
+        return self._read_table()
+
+    def _read_table(self, **options):
         try:
-            table = pd.read_csv(
-                self.folder / "table.csv",
-                usecols=names,
-                dtype={n: "int64" if n in numbers else "category" for n in names},
-                keep_default_na=False,
-            )
-        except (OSError, ValueError) as error:
+            table = pd.read_csv(self.folder / "table.csv", keep_default_na=False, **options)
+        except (OSError, ValueError, OverflowError) as error:
             raise self.damaged(str(error)) from None
         if len(table) != len(self.images):
             raise self.damaged(f"{len(table)} rows for {len(self.images)} pictures")
         return table
-
-    def table(self):
-        """Return the whole table as a DataFrame."""
-        return pd.read_csv(self.folder / "table.csv", keep_default_na=False)
 
     def damaged(self, what):
         """Return the `StoreError` that says what is wrong with this set and what to do."""

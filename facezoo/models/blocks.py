@@ -4,12 +4,17 @@ import pathlib
 
 import h5py
 import keras
+import numpy as np
 from keras import layers, ops
 
 from facezoo.errors import WeightsError, unknown
 from facezoo.models.pixels import PixelModel
 
 BGR_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, as VGG and ResNet were trained with
+
+# what h5py raises over damaged files: its own words are RuntimeError and OSError, the others come
+# from what it makes of their contents
+H5_ERRORS = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError)
 
 POOLINGS = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 GLOBAL_POOLINGS = {
@@ -93,7 +98,8 @@ def load_weight_file(model, path):
     """Load a .weights.h5 file into `model`, whole or not at all.
 
     Raises:
-        WeightsError: no such file, no .weights.h5, or the weights of another network.
+        WeightsError: no such file, no .weights.h5, the weights of another network, or some that
+            are no numbers.
     """
     path = pathlib.Path(path)
     if not path.name.endswith(".weights.h5"):
@@ -113,14 +119,26 @@ def load_weight_file(model, path):
         if count != model.count_params():
             raise ValueError(f"{count:,} weights")
         model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
+        check_finite(model)
+    except H5_ERRORS as error:
         model.set_weights(before)
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
             f"Got {path} ({reason}); expected the {model.count_params():,} weights of "
             f"{model.name} {tuple(model.input_shape[1:])}. Build with the arguments that the "
             "file was trained with."
         ) from error
+
+
+def check_finite(model):
+    """Raise `WeightsError` for a model with a weight that is NaN or infinite."""
+    for weight in model.weights:
+        values = ops.convert_to_numpy(weight.value)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise WeightsError(
+                f"Got weights of {model.name} that are not numbers, in {weight.path}; expected "
+                "finite ones. Train again, at a lower learning rate."
+            )
 
 
 def _count_weights(path):

@@ -14,6 +14,7 @@ from typing import Any
 from facezoo.augment import Augmentation
 from facezoo.datasets import check_name, get_spec
 from facezoo.errors import FacezooError, RecipeError, unknown
+from facezoo.files import is_number
 from facezoo.models import BUILDERS
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion")
@@ -43,8 +44,7 @@ def _number(field, value, low, high=math.inf, *, whole=False, above=False, optio
     """Refuse what is not a number in [low, high), or (low, high) with `above`."""
     if optional and value is None:
         return
-    kinds = int if whole else (int, float)
-    good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    good = is_number(value) and (isinstance(value, int) or not whole)
     if not (good and (value > low if above else value >= low) and value < high):
         kind = "a whole number" if whole else "a number"
         bound = f"{'above' if above else 'of at least'} {low}"

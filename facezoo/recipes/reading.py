@@ -1,8 +1,6 @@
 """JSON files that people write: recipes and spaces."""
 
-import json
-from pathlib import Path
-
+from facezoo import files
 from facezoo.errors import RecipeError
 
 
@@ -18,8 +16,8 @@ def read_json(path, kind, example):
         RecipeError: it cannot be read.
     """
     try:
-        return json.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        return files.read_json(path)
+    except (OSError, ValueError) as error:
         raise RecipeError(
             f"Got {str(path)!r}, which cannot be read as a {kind} ({error}); expected a JSON file "
             f"{example}. Check the path."

@@ -10,6 +10,7 @@ import json
 import math
 
 from facezoo.errors import FacezooError, RecipeError
+from facezoo.files import is_number
 from facezoo.recipes.reading import read_json
 
 RANGE = {"low", "high", "log", "step"}
@@ -36,11 +37,8 @@ class Range:
 
     def __post_init__(self):
         numbers = [self.low, self.high] + ([] if self.step is None else [self.step])
-        good = all(
-            isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)
-            for n in numbers
-        )
-        if not good or not self.low < self.high:
+        good = all(map(is_number, numbers)) and isinstance(self.log, bool)
+        if not good or not self.low < self.high or not is_number(self.high - self.low):
             raise RecipeError(
                 f"Got a range from {self.low!r} to {self.high!r}; expected numbers, the lower "
                 'first. Write such as {"low": 0.0001, "high": 0.01, "log": true}.'
@@ -52,7 +50,7 @@ class Range:
             )
         if self.step is not None:
             steps = (self.high - self.low) / self.step if self.step > 0 else 0
-            if steps < 1 or abs(steps - round(steps)) > 1e-9:
+            if not 1 <= steps < math.inf or abs(steps - round(steps)) > 1e-9:
                 raise RecipeError(
                     f"Got step={self.step} for a range from {self.low} to {self.high}; expected "
                     "one above 0 that leads to the upper bound. Change it."
@@ -63,13 +61,24 @@ class Range:
         """Whether only whole numbers are meant."""
         return all(isinstance(n, int) for n in (self.low, self.high, self.step or 1))
 
+    def count(self):
+        """Return how many numbers a grid has, or None where they are not countable."""
+        if self._step is None:
+            return None
+        return round((self.high - self.low) / self._step) + 1
+
+    def number(self, place):
+        """Return the number of a grid at a place, 0 for the lowest."""
+        return round(self.low + self._step * place, 12)
+
     def numbers(self):
         """Return the numbers of a grid, or None where they are not countable."""
-        step = self.step or (1 if self.whole and not self.log else None)
-        if step is None:
-            return None
-        count = round((self.high - self.low) / step) + 1
-        return [round(self.low + step * n, 12) for n in range(count)]
+        count = self.count()
+        return None if count is None else [self.number(place) for place in range(count)]
+
+    @property
+    def _step(self):
+        return self.step or (1 if self.whole and not self.log else None)
 
     def to_json(self):
         """Return the range as JSON holds it."""
@@ -138,8 +147,8 @@ class Space:
 
     def count(self):
         """Return the number of combinations; None where they cannot be counted."""
-        axes = [_choices(values) for values in self.fields.values()]
-        return None if None in axes else math.prod(map(len, axes))
+        axes = [_count(values) for values in self.fields.values()]
+        return None if None in axes else math.prod(axes)
 
     def cell(self, number):
         """Return the combination of that number, a dict, in the order of the fields.
@@ -149,14 +158,14 @@ class Space:
         """
         found = {}
         for name, values in reversed(self.fields.items()):
-            choices = _choices(values)
-            if choices is None:
+            count = _count(values)
+            if count is None:
                 raise RecipeError(
                     f"Got a grid over {name} from {values.low} to {values.high}; expected choices, "
                     "or a range with a step. Write the numbers, or search with bayes or random."
                 )
-            number, place = divmod(number, len(choices))
-            found[name] = choices[place]
+            number, place = divmod(number, count)
+            found[name] = values.number(place) if isinstance(values, Range) else values[place]
         return dict(reversed(found.items()))
 
     def cells(self):
@@ -211,8 +220,8 @@ class Space:
         return cls.from_dict(read_json(path, "space", 'such as {"learning_rate": [0.001, 0.01]}'))
 
 
-def _choices(values):
-    return values.numbers() if isinstance(values, Range) else values
+def _count(values):
+    return values.count() if isinstance(values, Range) else len(values)
 
 
 def _fits_somewhere(recipe, fixed, corners):

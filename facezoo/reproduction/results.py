@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from facezoo.errors import ResultsError
-from facezoo.files import locked, replacing
+from facezoo.files import locked, read_json, replacing
 
 FORMAT = 2
 FIELDS = {
@@ -44,7 +44,7 @@ def read_results(study, folder="results"):
     """
     path = _path(study, folder)
     try:
-        stored = json.loads(path.read_text("utf-8"))
+        stored = read_json(path)
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

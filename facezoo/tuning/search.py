@@ -21,6 +21,7 @@ PRUNERS = ("median", "hyperband")
 TRIALS = 20
 KEY = "facezoo"  # user attribute of the study that holds the search
 SHUFFLED = 100_000  # cells
+MOST_CELLS = 1_000_000  # of a grid: each is a training
 WAIT = 5  # seconds that a worker gives the one that has just made the study
 
 
@@ -90,6 +91,11 @@ class Search:
         if self.method == "grid":
             self.space.cell(0)  # refuses what has no grid
         cells = self.space.count()
+        if self.method == "grid" and cells > MOST_CELLS:
+            raise TuningError(
+                f"Got a grid of more than {MOST_CELLS:,} settings; expected fewer. Write wider "
+                "steps, or search with bayes or random."
+            )
         trials = self.trials or (cells if self.method == "grid" else TRIALS)
         object.__setattr__(self, "trials", trials if cells is None else min(trials, cells))
 

@@ -1,17 +1,18 @@
 """`load_model`: shipped weights by name, or a run folder, as a calibrated Keras model."""
 
-import json
-
 import h5py
 import keras
 
 from facezoo.calibration import set_temperature
-from facezoo.errors import RunError, WeightsError
+from facezoo.errors import FacezooError, RunError, WeightsError
+from facezoo.files import parse_json
 from facezoo.labels import LabelSet
 from facezoo.models import build_model, get_builder
-from facezoo.models.blocks import load_weight_file
+from facezoo.models.blocks import H5_ERRORS, check_finite, load_weight_file
+from facezoo.models.pixels import PixelModel
 from facezoo.weights.manifest import FOLDER, Card, find_source, weight_file
 
+BEGINNING = {"weights", "trainable_layers"}  # of a builder's arguments
 ATTRIBUTE = "facezoo"  # of a released .weights.h5: what it holds, JSON
 
 
@@ -82,17 +83,29 @@ def load_run(run):
     Raises:
         RunError: the run has not finished, holds several seeds, or its model is damaged.
     """
-    run_card(run)  # refused there
+    card = run_card(run)  # refused there
     path = run.path / "model.keras"
     get_builder(run.recipe.builder)  # Keras finds a network's own layers once imported
     try:
-        return keras.models.load_model(path, safe_mode=True)
+        model = keras.models.load_model(path, safe_mode=True)
+        _check_own(model, card)
+        return model
     except Exception as error:  # Keras raises anything on a damaged file
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise RunError(
             f"Got {str(path)!r}, which cannot be loaded ({reason}); expected a whole Keras file. "
             f"Delete it and run: facezoo train --resume {run.path}"
         ) from None
+
+
+def _check_own(model, card):
+    """Refuse a model that is not the one of its run's papers, or not of numbers."""
+    if not isinstance(model, PixelModel):
+        raise FacezooError(f"a {type(model).__name__}, no PixelModel")
+    said = (model.label_set, tuple(model.input_shape[1:]))
+    if said != (card.label_set, card.input_shape):
+        raise FacezooError("another label set or input shape than in state.json")
+    check_finite(model)
 
 
 def _load_weights(card, path):
@@ -110,12 +123,20 @@ def _load_weights(card, path):
 
 def fill_network(card, path):
     """Return a card's network, built anew and filled from a .weights.h5; not calibrated."""
-    model = build_model(
-        card.recipe.builder,
-        input_shape=card.input_shape,
-        num_classes=len(card.label_set),
-        **card.recipe.builder_args,
-    )
+    recipe = card.recipe
+    # what a training begins with is overwritten by the file: nothing is fetched for it
+    arguments = {k: v for k, v in recipe.builder_args.items() if k not in BEGINNING}
+    arguments["num_classes"] = len(card.label_set)
+    try:
+        model = build_model(recipe.builder, **{**arguments, "input_shape": card.input_shape})
+    except FacezooError:
+        raise
+    except (TypeError, ValueError, KeyError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise WeightsError(
+            f"Got builder_args={recipe.builder_args!r} for {card.name}, which {recipe.builder!r} "
+            f"cannot be built with ({reason}); expected its arguments. Install facezoo again."
+        ) from None
     load_weight_file(model, path)
     model.label_set = card.label_set
     return model
@@ -136,6 +157,6 @@ def read_facts(path):
     """Return `weight_facts` as a file holds them; None for a file that says nothing."""
     try:
         with h5py.File(path) as file:
-            return json.loads(file.attrs[ATTRIBUTE])
-    except (OSError, KeyError, ValueError):
+            return parse_json(file.attrs[ATTRIBUTE])
+    except H5_ERRORS:
         return None

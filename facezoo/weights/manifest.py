@@ -7,18 +7,16 @@ says what a builder's name alone stands for.
 """
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from facezoo.errors import FacezooError, UnknownName, WeightsError, unknown
-from facezoo.files import sha256
+from facezoo.files import is_number, read_json, sha256
 from facezoo.labels import LabelSet
 
 FOLDER = Path(__file__).parent
 FORMAT = 1
-ENTRY = {"file", "sha256", "bytes"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +66,34 @@ class Card:
 
     @classmethod
     def from_dict(cls, fields):
-        """Inverse of `to_dict`."""
-        return cls(
+        """Inverse of `to_dict`.
+
+        Raises:
+            WeightsError: a field that is of another kind.
+            FacezooError: no label set.
+            KeyError, TypeError: a field too few or too many, or no object at all.
+        """
+        card = cls(
             **{
                 **fields,
                 "label_set": LabelSet.from_dict(fields["label_set"]),
                 "input_shape": tuple(fields["input_shape"]),
             }
         )
+        texts, objects = ("name", "protocol", "fingerprint"), ("trained_by", "metrics", "files")
+        kinds = dict.fromkeys(texts, str) | dict.fromkeys((*objects, "facts"), dict)
+        wrong = [f for f, kind in kinds.items() if not isinstance(getattr(card, f), kind)]
+        shape = card.input_shape
+        if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+            wrong.append("input_shape")
+        if not is_number(card.temperature) or not card.temperature > 0:
+            wrong.append("temperature")
+        if wrong:
+            raise WeightsError(
+                f"Got {wrong[0]}={str(getattr(card, wrong[0]))[:60]!r} of weights; expected what "
+                "Card.to_dict() returns. Write it anew."
+            )
+        return card
 
 
 def list_weights(folder=FOLDER):
@@ -96,12 +114,12 @@ def get_card(name, folder=FOLDER):
     """
     manifest = _read(folder)
     full = manifest["defaults"].get(name, name)
-    if full not in manifest["weights"]:
+    if not isinstance(full, str) or full not in manifest["weights"]:
         raise unknown("weights", name, {*manifest["weights"], *manifest["defaults"]})
     try:
         card = Card.from_dict(manifest["weights"][full])
-        if not card.temperature > 0 or not all(one.keys() >= ENTRY for one in card.files.values()):
-            raise KeyError("temperature or files")
+        if not all(_whole_entry(entry) for entry in card.files.values()):
+            raise KeyError("files")
         return card
     except (FacezooError, AttributeError, KeyError, TypeError) as error:
         raise _damaged(folder, error) from None
@@ -152,7 +170,7 @@ def weight_file(card, kind, folder=FOLDER):
     if kind not in card.files:
         raise unknown(f"file of {card.name!r}", kind, card.files)
     entry = card.files[kind]
-    if Path(entry["file"]).name != entry["file"]:
+    if Path(entry["file"]).name != entry["file"] or "\0" in entry["file"]:
         raise _damaged(folder, f"{entry['file']!r} lies elsewhere")
     path = Path(folder) / entry["file"]
     try:
@@ -175,7 +193,7 @@ def weight_file(card, kind, folder=FOLDER):
 def _read(folder):
     path = Path(folder) / "manifest.json"
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest = read_json(path)
     except (OSError, ValueError) as error:
         raise _damaged(folder, error) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -183,6 +201,11 @@ def _read(folder):
     if not all(isinstance(manifest.get(key), dict) for key in ("defaults", "weights")):
         raise _damaged(folder, "fields are missing")
     return manifest
+
+
+def _whole_entry(entry):
+    texts = (entry["file"], entry["sha256"])
+    return all(isinstance(text, str) for text in texts) and isinstance(entry["bytes"], int)
 
 
 def _damaged(folder, reason):
