@@ -250,18 +250,40 @@ def models_page(folder=ROOT / "results"):
     return page
 
 
+def parallel(results):
+    """Render the cost of sharing a batch out as a sentence."""
+    told = "; ".join(
+        f"{row['network']} {row['milliseconds']['1']:.0f} ms on one, "
+        f"{row['milliseconds']['2']:.0f} ms on two "
+        f"({row['milliseconds']['1'] / row['milliseconds']['2']:.0%})"
+        for row in results["rows"]
+    )
+    return (
+        f"A step of {results['batch']} pictures on virtual devices of one processor, which share "
+        f"its cores: {told}. In brackets what is left of the speed: the rest is the cost of "
+        f"sharing out. {made_by(results, 'parallel')}\n"
+    )
+
+
 TABLES = {
     "cmu": cmu,
     "pipeline": pipeline,
     "memory": memory,
     "startup": startup,
     "tuning": tuning,
+    "parallel": parallel,
 }
+PLACES = {"parallel": "docs/parallel.md"}  # other than README.md
 
 
 def marks(name):
     """Return the lines between which a table stands."""
     return f"<!-- begin results/{name}.json -->\n", f"<!-- end results/{name}.json -->\n"
+
+
+def place(name):
+    """Return the page that a table stands in."""
+    return ROOT / PLACES.get(name, "README.md")
 
 
 def shown(name):
@@ -275,15 +297,12 @@ def shown(name):
 
 def render():
     """Put every stored table into the README; write the pages under docs/."""
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
     for name in TABLES:
-        table = shown(name)
+        table, page = shown(name), place(name)
         if table is not None:
             begin, end = marks(name)
-            before, rest = text.split(begin)
-            text = before + table + rest.split(end)[1]
-    readme.write_text(text, "utf-8")
+            before, rest = page.read_text("utf-8").split(begin)
+            page.write_text(before + table + rest.split(end)[1], "utf-8")
     pages = {"models": models_page(), "data": data_page(), "reliability": reliability_page()}
     for name, page in pages.items():
         if page is not None:

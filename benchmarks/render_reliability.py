@@ -1,9 +1,9 @@
 """docs/reliability.md: what kills and broken files did, from results/kill.json and fuzz.json."""
 
-import importlib.util
 import json
 
 from pages import ROOT
+from render_fuzz import fuzz_section
 
 from facezoo.report import markdown_table
 
@@ -21,7 +21,7 @@ def reliability_page(folder=ROOT / "results"):
     sections = [
         section(json.loads((folder / f"{name}.json").read_text("utf-8")))
         for name, section in SECTIONS.items()
-        if section is not None and (folder / f"{name}.json").exists()
+        if (folder / f"{name}.json").exists()
     ]
     if not sections:
         return None
@@ -133,8 +133,4 @@ TOLD = {
     "tune": _tune,
     "reproduce": _reproduce,
 }
-SECTIONS = {"kill": kill_section}  # results/<name>.json: what renders it
-if importlib.util.find_spec("render_fuzz"):
-    from render_fuzz import fuzz_section
-
-    SECTIONS["fuzz"] = fuzz_section
+SECTIONS = {"kill": kill_section, "fuzz": fuzz_section}  # results/<name>.json: what renders it

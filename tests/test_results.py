@@ -18,8 +18,8 @@ import render_weights  # noqa: E402
 
 
 @pytest.mark.parametrize("name", render.TABLES)
-def test_the_readme_shows_what_was_stored(name):
-    text = (ROOT / "README.md").read_text("utf-8")
+def test_a_page_shows_what_was_stored(name):
+    text = render.place(name).read_text("utf-8")
     table = render.shown(name)
     if table is None:  # then nothing may stand between the marks
         table = "".join(render.marks(name))
