@@ -29,7 +29,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "fuzz.json"
 PATIENCE = 5.0  # seconds of processor time for one input
 WAITING = 60.0  # seconds on the clock, for one that waits for nothing
-STARTING = 180.0  # seconds for a worker's imports and the valid files
+STARTING = 600.0  # seconds for a worker's imports and the valid files
 KEPT = 20  # of the inputs of a target that went wrong, those that are named
 INPUTS = 100_000
 
@@ -209,17 +209,28 @@ def main():
     if options.show:
         return show(options.show[0], int(options.show[1]), options.seed)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    from render import render
+    from render_fuzz import fuzz_section
+
+    if options.only is None:
+        RESULTS.unlink(missing_ok=True)
+    wrong = 0
     with tempfile.TemporaryDirectory(prefix="facezoo-fuzz-", dir=memory) as folder:
-        counts, rows = shares(options.inputs), []
-        for name in options.only or counts:
+        counts = shares(options.inputs)
+        for name in options.only or [*counts, "attacks"]:
             if name == "attacks":
-                continue
-            rows.append(run_target(name, counts[name], options.seed, folder))
-            print(json.dumps(rows[-1], indent=1), flush=True)
-        attacks = []
-        if options.only is None or "attacks" in options.only:
-            attacks = attack(options.seed, folder)
-    finish(rows, attacks, options)
+                attacks = attack(options.seed, folder)
+                wrong += sum(not row["withstood"] for row in attacks)
+                stored = store(options.seed, attacks=attacks)
+            else:
+                row = run_target(name, counts[name], options.seed, folder)
+                wrong += len(row["wrong"])
+                stored = store(options.seed, row=row)
+                print(json.dumps(row, indent=1), flush=True)
+    render()
+    print(fuzz_section(stored))
+    if wrong:
+        raise SystemExit(f"{wrong} inputs or attacks went wrong")
 
 
 def attack(seed, folder):
@@ -240,25 +251,26 @@ def attack(seed, folder):
     return rows
 
 
-def finish(rows, attacks, options):
-    """Store and print the results; end with 1 if something went wrong."""
-    from render_fuzz import fuzz_section
-
+def store(seed, row=None, attacks=None):
+    """Put a target's row, or the attacks, in place of what is stored of them; return it all."""
+    from facezoo.files import replacing
     from facezoo.training import environment
 
-    old = json.loads(RESULTS.read_text("utf-8")) if options.only and RESULTS.exists() else {}
-    new = {row["target"]: row for row in rows}
-    kept = [new.pop(row["target"], row) for row in old.get("rows", [])]
-    stored = {"environment": environment(), "seed": options.seed, "patience_s": PATIENCE}
-    stored |= {"rows": [*kept, *new.values()], "attacks": attacks or old.get("attacks", [])}
-    stored["inputs"] = sum(row["inputs"] for row in stored["rows"])
-    if options.only is None or old:
-        RESULTS.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-    print(fuzz_section(stored))
-    wrong = sum(len(row["wrong"]) for row in rows)
-    wrong += sum(not row["withstood"] for row in attacks)
-    if wrong:
-        raise SystemExit(f"{wrong} inputs or attacks went wrong")
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    rows = {one["target"]: one for one in stored.get("rows", [])}
+    if row is not None:
+        rows[row["target"]] = row
+    stored = {
+        "environment": environment(),
+        "seed": seed,
+        "patience_s": PATIENCE,
+        "inputs": sum(one["inputs"] for one in rows.values()),
+        "rows": list(rows.values()),
+        "attacks": stored.get("attacks", []) if attacks is None else attacks,
+    }
+    with replacing(RESULTS) as beside:
+        beside.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+    return stored
 
 
 if __name__ == "__main__":
