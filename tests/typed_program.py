@@ -13,6 +13,7 @@ import facezoo
 from facezoo.errors import FacezooError, PixelError
 from facezoo.labels import EXPRESSION_7, EXPRESSION_8, remap
 from facezoo.recipes import Recipe, Schedule
+from facezoo.runs import RunFolder
 
 
 def in_python() -> float:
@@ -59,7 +60,7 @@ def photographs(run: Path, faces: npt.NDArray[np.uint8]) -> None:
     assert_type(facezoo.export(run, format="onnx"), Path)
 
 
-def figures(run: facezoo.RunFolder) -> None:
+def figures(run: RunFolder) -> None:
     report = facezoo.evaluate(run, dataset="ckplus", whole=True, merge={"contempt": "disgust"})
     assert_type(report.confusion_matrix, npt.NDArray[np.int64])
     assert_type(report.kl_to_votes, float | None)
