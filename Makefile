@@ -10,7 +10,7 @@ JAX = KERAS_BACKEND=jax JAX_COMPILATION_CACHE_DIR=$(abspath $(BACKENDS))/compile
   JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test test-backends notebooks lint check-all clean
+.PHONY: demo test test-backends notebooks lint types check-all clean
 
 demo: $(VENV)/installed
 	$(BIN)/facezoo demo
@@ -20,6 +20,11 @@ test: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --check --no-cache .
+
+# The stubs and a user's program under mypy --strict; then the stubs against the code.
+types: $(VENV)/installed
+	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy.stubtest facezoo --ignore-missing-stub --mypy-config-file pyproject.toml
 
 # Every notebook top to bottom, with drawn faces; FACEZOO_PROFILE=full for the real trainings.
 notebooks: $(VENV)/installed
@@ -34,7 +39,7 @@ test-backends: $(BACKENDS)/installed
 
 # Every test, the slow ones too, on TensorFlow and again without it on JAX and on PyTorch;
 # one that fails does not keep the others from being tried.
-check-all: lint $(VENV)/installed $(BACKENDS)/installed
+check-all: lint types $(VENV)/installed $(BACKENDS)/installed
 	failed=0; \
 	$(BIN)/python $(PYTEST) -m '' || failed=1; \
 	$(JAX) $(BACKENDS)/bin/python $(PYTEST) -m '' || failed=1; \

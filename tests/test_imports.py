@@ -112,3 +112,25 @@ def test_every_public_name_exists_and_is_listed():
     assert set(facezoo.__all__) < set(dir(facezoo)) and "build_lenet5" in dir(facezoo)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = facezoo.no_such_name
+
+
+def test_every_public_name_and_member_has_its_type():
+    # the other way round, that what the stub says is so, is `make types`
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text("utf-8"))
+    typed = {node.name: node for node in stub.body if hasattr(node, "name")}
+    assert set(dir(facezoo)) - set(typed) == {"__version__"}
+    lacking = [
+        f"{name}.{member}"
+        for name, node in typed.items()
+        if isinstance(node, ast.ClassDef) and not name.startswith("_")
+        for member in vars(getattr(facezoo, name))
+        if not member.startswith("_") and member not in _members(node)
+    ]
+    assert lacking == []
+
+
+def _members(node):
+    """Names that a class of a stub states."""
+    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    fields = {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
+    return methods | fields

@@ -1,0 +1,5 @@
+from typing import Any
+
+from facezoo import Hosts as Hosts
+
+def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,5 @@
+from typing import Any
+
+from facezoo import Report as Report
+
+def __getattr__(name: str) -> Any: ...
