@@ -1,7 +1,8 @@
 """A page to try a network on photographs: boxes, a bar chart a face, and where it looked.
 
 Gradio serves it on this machine alone unless another address is asked for; nothing is sent
-anywhere else, and no picture is kept.
+anywhere else. Pictures lie in Gradio's temporary folder for little more than an hour, and not
+after Ctrl-C; its history of what was asked, in the browser, is off.
 """
 
 import functools
@@ -20,7 +21,10 @@ EXAMPLES = (  # what the drawn example pictures show: (expression, person) from 
     (("happy", 21), ("surprise", 23)),
     (("sad", 8), ("neutral", 26), ("happy", 45)),
 )
+EXAMPLE_NAMES = ["Two drawn faces", "Three drawn faces"]
+FRAMED = "The picture with every face framed, numbered and named"
 SIDE = 150  # pixels of a drawn face
+SWEPT = (600, 3600)  # seconds: how often old pictures are deleted, and how old those are
 
 
 def build_app(weights=None):
@@ -45,15 +49,16 @@ def build_app(weights=None):
 
     def look(picture, name):
         if picture is None:
-            return None, []
+            return None, [], ""
         try:
             faces = recognizer(name).predict(picture)
         except FacezooError as error:
             raise gradio.Error(str(error)) from None
-        framed = np.asarray(annotated(picture, faces))
-        return framed, [face.to_dict() for face in faces]  # Gradio hashes what it keeps
+        framed = np.asarray(annotated(picture, faces, numbered=True))
+        said = "" if faces else "No face found."
+        return framed, [face.to_dict() for face in faces], said  # Gradio hashes what it keeps
 
-    with gradio.Blocks(title="facezoo", analytics_enabled=False) as page:
+    with gradio.Blocks(title="facezoo", analytics_enabled=False, delete_cache=SWEPT) as page:
         gradio.Markdown(
             "# facezoo\nWhat faces in a picture look like. Expressions are not feelings: do not "
             "judge anybody by this."
@@ -65,23 +70,30 @@ def build_app(weights=None):
                 picture = gradio.Image(label="Picture", type="numpy", sources=sources)
                 name = gradio.Dropdown(names, value=names[0], label="Weights")
                 inside = gradio.Checkbox(label="Show where the answer comes from (Grad-CAM)")
-                gradio.Examples([example(faces) for faces in EXAMPLES], picture)
+                drawn = [example(faces) for faces in EXAMPLES]
+                # Gradio's thumbnails are buttons without a name, silent in a screen reader
+                gradio.Examples(drawn, picture, example_labels=EXAMPLE_NAMES)
             with gradio.Column():
-                framed = gradio.Image(label="Faces", interactive=False)
+                shown = ["fullscreen", "download"]  # "share" sends a picture to Hugging Face
+                named = {"label": "Faces", "alt_text": FRAMED}
+                framed = gradio.Image(interactive=False, buttons=shown, **named)
+                said = gradio.Markdown()
+                answers = {"inputs": [picture, name, found, inside]}
 
-                @gradio.render(inputs=[picture, name, found, inside])
+                # once there are answers: not when a picture is new and they are of the last one
+                @gradio.render(**answers, triggers=[found.change, inside.change])
                 def show(picture, name, found, inside):
-                    if picture is not None and not found:
-                        gradio.Markdown("No face found.")
                     for number, face in enumerate(found, 1):
-                        gradio.Label(face["probabilities"], label=f"Face {number}")
-                        if inside and name.endswith(".onnx"):
-                            gradio.Markdown("An .onnx file cannot be looked into; a run can.")
-                        elif inside:
-                            gradio.Plot(_explained(recognizer(name), name, picture, face))
+                        label, key = f"Face {number}", {"key": number, "preserved_by_key": []}
+                        gradio.Label(face["probabilities"], label=label, **key)
+                        if inside and not name.endswith(".onnx"):
+                            figure = _explained(recognizer(name), name, picture, face)
+                            gradio.Plot(figure, label=f"{label}, where it looked")
+                    if found and inside and name.endswith(".onnx"):
+                        gradio.Markdown("An .onnx file cannot be looked into; a run can.")
 
         for change in (picture.change, name.change):
-            change(look, [picture, name], [framed, found])
+            change(look, [picture, name], [framed, found, said])
     return page
 
 
@@ -115,7 +127,7 @@ def serve(weights=None, *, host="127.0.0.1", port=7860):
     page = build_app(weights)
     # no fonts from elsewhere: the page works without a connection
     theme = _gradio().themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    options = {"server_name": host, "server_port": free, "theme": theme}
+    options = {"server_name": host, "server_port": free, "theme": theme, "run_history": False}
     _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **options)
     return page, address
 

@@ -112,5 +112,12 @@ def not_installed(module, what, extra):
     )
 
 
+def missing_module(module):
+    """Return a `FacezooError` for a package that facezoo's own requirements bring."""
+    return FacezooError(
+        f"Got no module {module!r}; expected it to be installed. Run: pip install facezoo"
+    )
+
+
 class WeightsError(FacezooError):
     """Weights that are missing, belong to another network, or cannot be fetched."""

@@ -30,7 +30,7 @@ recognizer.open_network = lambda weights, runtime, threads: Network()
 page = app.build_app("some.onnx")
 (look,) = {f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "look"}
 picture = photo(PEOPLE[:2])
-framed, faces = look(picture, "some.onnx")
+framed, faces, _ = look(picture, "some.onnx")
 try:
     look(picture / 255, "some.onnx")
 except gradio.Error as error:
@@ -39,7 +39,7 @@ page, address = app.serve("some.onnx", port=0)
 html = urllib.request.urlopen(address).read().decode()
 Image.fromarray(picture).save(sys.argv[2])
 client = Client(address, verbose=False)
-served = client.predict(handle_file(sys.argv[2]), "some.onnx", api_name="/look")
+served, _ = client.predict(handle_file(sys.argv[2]), "some.onnx", api_name="/look")
 served = Path(served["path"] if isinstance(served, dict) else served).is_file()
 refusals = []
 for options in ({"host": "999.1.1.1"}, {"port": int(address.rstrip("/").rpartition(":")[2])}):
@@ -54,6 +54,7 @@ print(json.dumps({
     "faces": len(faces),
     "framed": bool(framed.shape == picture.shape and (framed != picture).any()),
     "nothing": look(None, "some.onnx"),
+    "none": look(photo(()), "some.onnx")[1:],
     "refused": refused,
     "refusals": refusals,
     "address": address,
@@ -69,7 +70,7 @@ def test_the_page_answers_as_the_library_does(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["same"] and told["framed"] and told["faces"] == 2
-    assert told["nothing"] == [None, []]
+    assert told["nothing"] == [None, [], ""] and told["none"] == [[], "No face found."]
     assert "expected a picture" in told["refused"]
     assert told["address"].startswith("http://127.0.0.1:")
     assert told["served"] and told["elsewhere"] == []

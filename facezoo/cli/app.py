@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from facezoo.errors import FacezooError, not_installed
+from facezoo.errors import FacezooError, missing_module, not_installed
 from facezoo.terminal import warnings_in_a_line
 from facezoo.version import __version__
 
@@ -65,7 +65,7 @@ def _interrupted(error):
 
 
 def main():
-    """Run the command line; the entry point `facezoo` and `python -m facezoo`."""
+    """Run the command line; `facezoo` and `python -m facezoo` call it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints when seeds follow seeds
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # Pillow's; we reject it
@@ -100,4 +100,4 @@ def _missing(error):
         )
     if error.name == "optuna":  # what comes with it is imported after it
         return str(not_installed("optuna", "`facezoo tune`", "tune"))
-    return f"Got no module {error.name!r}; expected it to be installed. Run: pip install facezoo"
+    return str(missing_module(error.name))

@@ -67,12 +67,13 @@ def csv_writer(file, place, classes):
     return writer
 
 
-def annotated(picture, faces):
+def annotated(picture, faces, *, numbered=False):
     """Return a picture with its faces framed and named.
 
     Args:
         picture: uint8 (height, width, 1 or 3).
         faces: list of `FacePrediction`.
+        numbered: begin each name with the face's number in the list, from 1.
 
     Returns:
         PIL.Image.Image, RGB.
@@ -82,10 +83,10 @@ def annotated(picture, faces):
     longer = max(image.size)
     line, size = max(1, round(LINE * longer)), max(10, round(TEXT * longer))
     font = ImageFont.load_default(size)
-    for face, colour in zip(faces, _colours(), strict=False):
+    for number, (face, colour) in enumerate(zip(faces, _colours(), strict=False), 1):
         left, top, width, height = face.box
         draw.rectangle((left, top, left + width, top + height), outline=colour, width=line)
-        said = f"{face.label} {face.score:.0%}"
+        said = f"{number}. " * numbered + f"{face.label} {face.score:.0%}"
         text = draw.textbbox((left, top), said, font=font, anchor="lb")
         if text[1] < 0:  # no room above: inside
             text = draw.textbbox((left, top + line), said, font=font, anchor="lt")

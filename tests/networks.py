@@ -1,0 +1,34 @@
+"""A small network as an .onnx file, without Keras and without training."""
+
+import json
+
+import numpy as np
+
+from facezoo.labels import EXPRESSION_7
+from facezoo.runtime import INPUT, METADATA, OUTPUT
+
+
+def write_onnx(path, input_shape=(48, 48, 1), label_set=EXPRESSION_7, seed=0):
+    """Write one random layer as `facezoo export` writes networks, and return its path."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    classes = len(label_set)
+    shape = (int(np.prod(input_shape)), classes)
+    kernel = np.random.default_rng(seed).normal(0, 4e-4, shape).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Flatten", ["floats"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "kernel"], ["scores"]),
+            helper.make_node("Softmax", ["scores"], [OUTPUT]),
+        ],
+        "small",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", *input_shape])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", classes])],
+        [numpy_helper.from_array(kernel, "kernel")],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    facts = {"name": "small", "label_set": label_set.to_dict(), "input_shape": [*input_shape]}
+    network.metadata_props.add(key=METADATA, value=json.dumps(facts))
+    save(network, path)
+    return path
