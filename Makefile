@@ -33,9 +33,11 @@ notebooks: $(VENV)/installed
 	  $(BIN)/jupyter-execute --output="$(CURDIR)/runs/notebooks/$$each" "notebooks/$$each.ipynb" || exit 1; done
 
 # The networks on JAX and on PyTorch, without TensorFlow; the small ones put through everything.
+# Then two processes that train as one, on JAX.
 test-backends: $(BACKENDS)/installed
 	$(JAX) $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python $(PYTEST) tests/test_models.py -k "contract or golden"
+	$(JAX) $(BACKENDS)/bin/python -m pytest tests/test_parallel.py
 
 # Every test, the slow ones too, on TensorFlow and again without it on JAX and on PyTorch;
 # one that fails does not keep the others from being tried.
