@@ -107,11 +107,12 @@ class LargestShare(keras.metrics.Metric):
         self.counts = self.add_variable((num_classes,), initializer="zeros", name="counts")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Count the answers, floats (batch, num_classes), by weight; labels do not matter."""
+        """Count the answers, floats (batch, num_classes), but those of no weight at all."""
         answers = keras.ops.argmax(y_pred, axis=-1)
         named = keras.ops.one_hot(answers, self.counts.shape[0], dtype=self.counts.dtype)
         if sample_weight is not None:
-            named = named * keras.ops.reshape(keras.ops.cast(sample_weight, named.dtype), (-1, 1))
+            counted = keras.ops.reshape(keras.ops.convert_to_tensor(sample_weight) > 0, (-1, 1))
+            named = named * keras.ops.cast(counted, named.dtype)
         self.counts.assign(self.counts + keras.ops.sum(named, axis=0))
 
     def result(self):
