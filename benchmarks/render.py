@@ -10,6 +10,7 @@ import statistics
 from pages import ROOT, made_by
 from render_data import data_page
 from render_reliability import reliability_page
+from render_weights import weights_table
 
 from facezoo.recipes import get_recipe
 from facezoo.reproduction.studies import CMU_SEEDS, CMU_TASKS, cmu_protocols
@@ -265,7 +266,13 @@ def parallel(results):
     )
 
 
+def weights(results):
+    """Render a row for every shipped network."""
+    return f"{weights_table(results)}\n\n{made_by(results, 'weights')}\n"
+
+
 TABLES = {
+    "weights": weights,
     "cmu": cmu,
     "pipeline": pipeline,
     "memory": memory,

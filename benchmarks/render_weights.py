@@ -32,15 +32,10 @@ COLUMNS = (
 
 def weights_page(results=ROOT / "results", folder=FOLDER):
     """Return the whole of docs/weights.md, or None while nothing is shipped."""
-    cards = [get_card(name, folder) for name in list_weights(folder)]
-    if not cards:
+    if not list_weights(folder):
         return None
     stored = results / "weights.json"
     speed = json.loads(stored.read_text("utf-8")) if stored.exists() else {"rows": []}
-    onnx = [row for row in speed["rows"] if row["file"] == "onnx"]
-    taken = {row["name"]: row["milliseconds"] for row in onnx}
-    defaults = json.loads((folder / "manifest.json").read_text("utf-8"))["defaults"].values()
-    rows = [_row(card, card.name in defaults, taken.get(card.name)) for card in cards]
     paragraphs = [
         WRITTEN,
         "# Weights",
@@ -51,13 +46,29 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         "for twice the time. Calibration error: expected, before and after one temperature that "
         "was fitted on validation pictures. MB of the .onnx file; milliseconds a face on "
         "onnxruntime with two threads, alone and in a batch of 64.",
-        markdown_table(COLUMNS, rows),
+        weights_table(speed, folder, "weights/"),
     ]
     if speed["rows"]:
         paragraphs.append(made_by(speed, "weights"))
     if (results / "ablations.json").exists():
         paragraphs += _ablations(json.loads((results / "ablations.json").read_text("utf-8")))
     return "\n\n".join(paragraphs) + "\n"
+
+
+def weights_table(speed, folder=FOLDER, cards="docs/weights/"):
+    """Return a row for every shipped network.
+
+    Args:
+        speed: what results/weights.json holds.
+        folder: of the manifest.
+        cards: folder of the cards, seen from the page that the table stands in.
+    """
+    onnx = [row for row in speed["rows"] if row["file"] == "onnx"]
+    taken = {row["name"]: row["milliseconds"] for row in onnx}
+    defaults = json.loads((folder / "manifest.json").read_text("utf-8"))["defaults"].values()
+    shipped = [get_card(name, folder) for name in list_weights(folder)]
+    rows = [_row(card, card.name in defaults, taken.get(card.name), cards) for card in shipped]
+    return markdown_table(COLUMNS, rows)
 
 
 def _ablations(stored):
@@ -87,12 +98,12 @@ def _ablations(stored):
     ]
 
 
-def _row(card, default, taken):
+def _row(card, default, taken, cards):
     test, mirrored = card.metrics["test"], card.metrics.get("with_flip")
     copies = test["without_copies"]
     before = card.metrics["uncalibrated"]["test"]["ece"]
     return (
-        f"[{card.name}](weights/{card.name}.md){', *default*' if default else ''}",
+        f"[{card.name}]({cards}{card.name}.md){', *default*' if default else ''}",
         f"{card.protocol}, {card.recipe.target}",
         f"{test['accuracy']:.3f}",
         _interval(test),

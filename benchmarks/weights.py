@@ -5,7 +5,7 @@
     python benchmarks/weights.py render
 
 `release` writes into facezoo/weights/; `measure` writes results/weights.json (milliseconds on
-onnxruntime, two threads); every command renders docs/weights.md and docs/weights/ anew.
+onnxruntime, two threads); every command renders docs/weights.md, docs/weights/ and README anew.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from pages import ROOT
+from render import render as render_tables
 from render_weights import card_page, weights_page
 
 from facezoo import plots
@@ -80,6 +81,7 @@ def render():
     if page is None:
         return
     (ROOT / "docs" / "weights.md").write_text(page, "utf-8")
+    render_tables()
     CARDS.mkdir(exist_ok=True)
     for name in list_weights():
         card = get_card(name)
