@@ -17,7 +17,7 @@ import pandas as pd
 
 from facezoo.calibration import fit_temperature, set_temperature
 from facezoo.datasets import get_spec, load_dataset
-from facezoo.errors import FacezooError, WeightsError
+from facezoo.errors import DatasetNotFound, FacezooError, WeightsError
 from facezoo.evaluation import (
     all_tested,
     in_classes_of,
@@ -204,7 +204,9 @@ def _elsewhere(model, name, root):
         other = all_tested(load_dataset(name, root=root))
         split, _, note = in_classes_of(model.label_set, other.test, None)
         probabilities = predict(model, split.images)
-    except FacezooError as error:  # not prepared, or at another size
+    except DatasetNotFound:
+        return {"refused": "not prepared where these weights were released"}
+    except FacezooError as error:  # at another size
         return {"refused": str(error).partition(";")[0]}
     report = evaluate_predictions(probabilities, split.labels, model.label_set)
     figures = {**_brief(report), "data": other.protocol, "note": note}
