@@ -530,30 +530,10 @@ def _fill(folder):
 
 
 def _onnx_files(folder):
-    from onnx import TensorProto, helper, numpy_helper, save
+    from networks import write_onnx
 
-    from facezoo.labels import EXPRESSION_7
-    from facezoo.runtime import INPUT, METADATA, OUTPUT
-
-    rng = np.random.default_rng(0)
-    kernel = rng.normal(0, 0.01, (16, 7)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
-            helper.make_node("Flatten", ["floats"], ["flat"]),
-            helper.make_node("MatMul", ["flat", "kernel"], ["scores"]),
-            helper.make_node("Softmax", ["scores"], [OUTPUT]),
-        ],
-        "small",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", 4, 4, 1])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", 7])],
-        [numpy_helper.from_array(kernel, "kernel")],
-    )
-    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    facts = {"name": "small", "label_set": EXPRESSION_7.to_dict(), "input_shape": [4, 4, 1]}
-    network.metadata_props.add(key=METADATA, value=json.dumps(facts))
     folder.mkdir()
-    save(network, folder / "small.onnx")
+    write_onnx(folder / "small.onnx", (4, 4, 1), scale=0.01)
 
 
 def _spoil_onnx(rng, valid, case):

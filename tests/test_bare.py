@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from networks import write_onnx
 from PIL import Image
 from test_faces import PEOPLE, photo
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from networks import write_onnx
 
 pytest.importorskip("onnx")
 pytestmark = pytest.mark.slow

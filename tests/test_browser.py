@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from networks import write_onnx
 from PIL import Image
 from test_faces import PEOPLE, photo
 
@@ -13,6 +12,7 @@ from facezoo.faces.recognizer import Recognizer
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import browser
+from networks import write_onnx
 
 for name in ("gradio", "onnx", "playwright"):
     pytest.importorskip(name)

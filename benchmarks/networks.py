@@ -8,13 +8,20 @@ from facezoo.labels import EXPRESSION_7
 from facezoo.runtime import INPUT, METADATA, OUTPUT
 
 
-def write_onnx(path, input_shape=(48, 48, 1), label_set=EXPRESSION_7, seed=0):
-    """Write one random layer as `facezoo export` writes networks, and return its path."""
+def write_onnx(path, input_shape=(48, 48, 1), label_set=EXPRESSION_7, *, scale=4e-4):
+    """Write one random layer as `facezoo export` writes networks, and return its path.
+
+    Args:
+        path: of the .onnx file.
+        input_shape: (height, width, channels).
+        label_set: `LabelSet` of the answers.
+        scale: standard deviation of the weights.
+    """
     from onnx import TensorProto, helper, numpy_helper, save
 
     classes = len(label_set)
     shape = (int(np.prod(input_shape)), classes)
-    kernel = np.random.default_rng(seed).normal(0, 4e-4, shape).astype(np.float32)
+    kernel = np.random.default_rng(0).normal(0, scale, shape).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
