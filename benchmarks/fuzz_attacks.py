@@ -207,18 +207,19 @@ def images(make):
         os.environ["FACEZOO_HARM"] = str(folder.parent / "harm")
         targets._prepared_files(folder / "sets")
         _written(folder / "sets" / "folder@mine" / "images.npy", make())
-        try:
-            targets._load_set(folder / "sets")
-        finally:
-            _no_harm(folder)
-        return "read"
+        return _harmlessly(targets._load_set, folder / "sets")
 
     return attack
 
 
-def _no_harm(folder):
-    if (folder.parent / "harm").exists():
-        raise AssertionError("code of the file was run")
+def _harmlessly(load, place):
+    """Load what lies in a folder of the attack's; raise if code of it was run."""
+    try:
+        load(place)
+    finally:
+        if (place.parent.parent / "harm").exists():
+            raise AssertionError("code of the file was run")
+    return "read"
 
 
 def _saved(array, **options):
@@ -349,11 +350,7 @@ def keras_file(change):
         change(config, members)
         members["config.json"] = json.dumps(config).encode()
         path.write_bytes(targets._zip_bytes(members))
-        try:
-            targets._load_run(folder / "r")
-        finally:
-            _no_harm(folder)
-        return "read"
+        return _harmlessly(targets._load_run, folder / "r")
 
     return attack
 
