@@ -60,7 +60,9 @@ def write_costs():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=list_models(), metavar="NAME")
+    parser.add_argument(
+        "--only", nargs="+", choices=list_models(), metavar="NAME", help="keep the other rows"
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path, default=STORED, help="where the figures go")
     parser.add_argument("--costs", action="store_true", help="count only; write costs.json")
@@ -68,12 +70,15 @@ def main():
     if options.costs:
         write_costs()
         return
-    rows = []
+    rows = {}
+    if options.only and options.json.exists():
+        rows = {r["name"]: r for r in json.loads(options.json.read_text("utf-8"))["rows"]}
     for name in options.only or list_models():
-        rows.append(measure(name, options.rounds))
-        taken = "  ".join(f"{k}: {v['median']} ms" for k, v in rows[-1]["milliseconds"].items())
-        print(f"{name:24}{rows[-1]['multiply_adds']:>16,}  {taken}", flush=True)
-    result = {"environment": environment(), "rounds": options.rounds, "rows": rows}
+        row = rows[name] = measure(name, options.rounds)
+        taken = "  ".join(f"{k}: {v['median']} ms" for k, v in row["milliseconds"].items())
+        print(f"{name:24}{row['multiply_adds']:>16,}  {taken}", flush=True)
+    ordered = [rows[name] for name in sorted(rows)]
+    result = {"environment": environment(), "rounds": options.rounds, "rows": ordered}
     options.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     if options.json == STORED:
         render.render()
