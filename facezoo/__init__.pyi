@@ -353,6 +353,8 @@ class Recipe:
     augmentation: Augmentation | None = None
     mixup: float = 0.0
     label_smoothing: float = 0.0
+    teacher: str | None = None
+    teacher_share: float = 0.5
     class_weight: Literal["balanced"] | None = None
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion"] = "adam"
     optimizer_args: dict[str, Any] = ...

@@ -90,6 +90,8 @@ def make_pipeline(
     data = data.prefetch(_PREFETCH).map(_plain(count))
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False  # it would run ahead of `count`
+    # nothing here is left to tune, and an epoch that ends can wait a minute for the tuner's sleep
+    options.autotune.enabled = False
     return data.apply(tf.data.experimental.assert_cardinality(len(batches))).with_options(options)
 
 

@@ -26,7 +26,7 @@ from facezoo.callbacks import (
     Reseed,
     RunKeeper,
 )
-from facezoo.datasets import Split
+from facezoo.distillation import one_hot, taught, with_labels
 from facezoo.errors import FacezooError, ParallelError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.files import sha256
@@ -208,9 +208,9 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
     state = run.state if run is not None else None
     facts = _facts(data)
     _check_facts(facts, run, state, parallel)
+    train_split, validation = _targets(data, recipe)
     with parallel.scope(), _precision(recipe.precision):
         backend.set_seeds(recipe.seed)
-        train_split, validation = (_targets(s, recipe) for s in (data.train, data.validation))
         watch = CollapseWatch(data.validation.classes, data.label_set)
         model = _augmented(_build(recipe, data), recipe)
         _compile(model, recipe, train_split, watch.answers, parallel)
@@ -282,12 +282,13 @@ def _build(recipe, data):
     return model
 
 
-def _targets(split, recipe):
-    """Give labels as distributions where smoothing or mixing wants them."""
-    if not (recipe.label_smoothing or recipe.mixup) or split.labels.ndim == 2:
-        return split
-    one_hot = np.eye(len(split.label_set), dtype=np.float32)[split.labels]
-    return Split(split.images, one_hot, None, split.label_set, split.name)
+def _targets(data, recipe):
+    """Give both parts labels as distributions where smoothing, mixing or a teacher wants them."""
+    train, validation = data.train, data.validation
+    if not (recipe.label_smoothing or recipe.mixup or recipe.teacher):
+        return train, validation
+    labels = taught(data, recipe) if recipe.teacher else one_hot(train)
+    return with_labels(train, labels), with_labels(validation, one_hot(validation))
 
 
 def _augmented(inner, recipe):

@@ -480,7 +480,7 @@ def test_testing_on_what_was_trained_on_is_refused(tmp_path, cmu):
 def test_the_python_of_the_readme_runs(cmu, monkeypatch):
     pytest.importorskip("tensorflow")  # make_pipeline is tf.data's
     text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "epochs=" in c)
     shorter = code.replace("epochs=60", "epochs=1")
     assert shorter != code
     asked, trained = [], types.SimpleNamespace(metrics={"test": {"accuracy": 1.0}})

@@ -27,6 +27,7 @@ FIELD_TYPES = {
     "reported": (str,),
     "target": (str, NONE),
     "protocol": (str, NONE),
+    "teacher": (str, NONE),
     "builder_args": (dict,),
     "optimizer_args": (dict,),
     "deterministic": (bool,),
@@ -99,6 +100,9 @@ class Recipe:
         augmentation: `Augmentation` of the training pictures, or None.
         mixup: 0 or more, the parameter of `batches.mixed`; 0 mixes no pictures.
         label_smoothing: 0 to under 1, of the cross-entropy.
+        teacher: name of trained weights, or a run folder, whose probabilities for the training
+            pictures soften their labels (`facezoo.distillation`); None for none.
+        teacher_share: 0 to under 1, their share in the labels.
         class_weight: None, or "balanced" for weights inverse to the classes' counts.
         optimizer, optimizer_args: a Keras optimizer by name, and its arguments other
             than the learning rate.
@@ -136,6 +140,8 @@ class Recipe:
     augmentation: Augmentation | None = None
     mixup: float = 0.0
     label_smoothing: float = 0.0
+    teacher: str | None = None
+    teacher_share: float = 0.5
     class_weight: str | None = None
     optimizer: str = "adam"
     optimizer_args: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -180,6 +186,7 @@ class Recipe:
         _number("limit", self.limit, 1, whole=True, optional=True)
         _number("mixup", self.mixup, 0)
         _number("label_smoothing", self.label_smoothing, 0, 1)
+        _number("teacher_share", self.teacher_share, 0, 1)
         _one_of("class_weight", self.class_weight, (None, "balanced"))
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _number("learning_rate", self.learning_rate, 0, above=True)
@@ -247,7 +254,7 @@ class Recipe:
         return Recipe.from_dict(fields)
 
     def on_dataset(self, name, target=None):
-        """Return this recipe for another data set, under that set's first protocol.
+        """Return this recipe for another data set, under its first protocol, without a teacher.
 
         Args:
             name: of the data set.
@@ -263,7 +270,9 @@ class Recipe:
             target = self.target
         if target is None and len(targets) > 1:
             raise unknown(f"target of {name!r}", self.target, targets)
-        return dataclasses.replace(self, dataset=name, target=target, protocol=None, reported="")
+        return dataclasses.replace(
+            self, dataset=name, target=target, protocol=None, teacher=None, reported=""
+        )
 
     def smoke(self):
         """Return this recipe shrunk to seconds: 32 pictures a split, one epoch."""

@@ -7,7 +7,13 @@ tenth of FER2013's Training chooses the epoch and fits the temperature; PublicTe
 the release alone.
 
 `mini_xception`, the field's baseline, and LeNet-5, the floor, get the same recipe, so that what
-differs is the network. `-ferplus` learns the votes of FER+'s ten annotators; no other recipe
+differs is the network.
+
+`-taught` learns half from the labels and half from the answers of `facezoo_base.fer2013-v1`,
+which soften the label of a picture that carries a wrong one. That network knows the same training
+pictures and no other, so its pupils draw their parts by its seed.
+
+`-ferplus` learns the votes of FER+'s ten annotators; no other recipe
 sees them. LeNet-5 for CMU's pose and eyes is study A's own recipe, in `cmu.py`.
 
 Command: facezoo train facezoo-base-fer2013 --seeds 2
@@ -44,11 +50,25 @@ def _network(name, builder, summary, **changes):
 
 
 BASE = _network("facezoo-base-fer2013", "facezoo_base", "facezoo_base for seven expressions")
+TAUGHT = {"teacher": "facezoo_base.fer2013-v1", "label_smoothing": 0.0, "split_seed": 0}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         SMALL,
         BASE,
+        _network(
+            "facezoo-small-fer2013-taught",
+            "facezoo_small",
+            "facezoo_small, taught by facezoo_base",
+            **TAUGHT,
+        ),
+        _network(
+            "facezoo-base-fer2013-taught",
+            "facezoo_base",
+            "facezoo_base, taught by one before it, pictures mixed",
+            mixup=0.2,
+            **TAUGHT,
+        ),
         _network(
             "mini-xception-fer2013", "mini_xception", "The field's baseline, by the same recipe"
         ),

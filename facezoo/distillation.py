@@ -1,0 +1,71 @@
+"""A trained network teaches another: its answers for the training pictures soften their labels.
+
+Source: Hinton et al. 2015, arXiv:1503.02531, with answers read once, of the pictures as they are
+(and mirrored, where the recipe mirrors), instead of anew for every augmented one: a training
+costs what it did.
+"""
+
+import numpy as np
+
+from facezoo.datasets import Split
+from facezoo.errors import LabelSetMismatch, ProtocolError
+from facezoo.evaluation import predict
+from facezoo.weights.loading import load_model
+
+
+def taught(data, recipe):
+    """Return labels of the training part that a recipe's teacher has a share of.
+
+    Args:
+        data: `FaceDataset` of the recipe.
+        recipe: `Recipe` with a `teacher`.
+
+    Returns:
+        float32 (N, K): (1 - teacher_share) x the pictures' own
+        + teacher_share x the teacher's calibrated probabilities.
+
+    Raises:
+        FacezooError: no such teacher.
+        ProtocolError: the teacher was trained on other pictures than these; it could have
+            seen those that validate or test.
+        LabelSetMismatch: it answers with other classes.
+    """
+    teacher, split = load_model(recipe.teacher), data.train
+    learnt, own = _pictures(teacher.card, teacher.card.recipe), _pictures(data, recipe)
+    if learnt != own:
+        raise ProtocolError(
+            f"Got teacher={recipe.teacher!r}, trained on {_told(learnt)}; expected "
+            f"{_told(own)}, for it may know the answers to other pictures. Choose another teacher."
+        )
+    if teacher.label_set != data.label_set:
+        raise LabelSetMismatch(
+            f"Got teacher={recipe.teacher!r} of {', '.join(teacher.label_set.classes)}; expected "
+            f"{', '.join(data.label_set.classes)}. Choose another teacher."
+        )
+    answers = predict(teacher, split.images)
+    if recipe.augmentation is not None and recipe.augmentation.flip:
+        answers = (answers + predict(teacher, split.images[:][:, :, ::-1])) / 2
+    share = recipe.teacher_share
+    return ((1 - share) * one_hot(split) + share * answers).astype(np.float32)
+
+
+def one_hot(split):
+    """Labels of a `Split` as float32 (N, K), each row a distribution."""
+    if split.labels.ndim == 2:
+        return split.labels
+    return np.eye(len(split.label_set), dtype=np.float32)[split.labels]
+
+
+def with_labels(split, labels):
+    """A `Split` with other labels."""
+    return Split(split.images, labels, None, split.label_set, split.name)
+
+
+def _pictures(trained_on, recipe):
+    """What says which pictures train, validate and test."""
+    return recipe.dataset, trained_on.protocol, recipe.drawn_with, trained_on.fingerprint
+
+
+def _told(pictures):
+    dataset, protocol, seed, fingerprint = pictures
+    return f"{dataset}/{protocol}, parts drawn by seed {seed}, prepared as {fingerprint[:8]}"
