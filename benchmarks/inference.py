@@ -1,15 +1,20 @@
 """From a photo to an answer, timed: facezoo, and the package fer beside it where it is installed.
 
-    python benchmarks/inference.py [--fer PYTHON] [--weights NAME_OR_FILE] [--json FILE]
+    python benchmarks/inference.py --fer PYTHON [--json FILE]
+    python benchmarks/inference.py --render
 
-PYTHON is the interpreter of an environment that has `fer` (7.6 GB; pip install fer). Both answer
-for the same photographs of 640x480 pixels, composed of one or ten heads of CMU's photographs on a
-gray wall, so that it is known where faces are; one process each, asked in turn, two threads each.
-A face counts as found if the middle of a box lies in the middle half of its head's photograph.
+PYTHON is the interpreter of an environment that has `fer`; what its MTCNN alone needs (PyTorch,
+facenet-pytorch) may be left out, for both sides find faces with OpenCV's Haar cascade here. Both
+answer for the same photographs of 640x480 pixels, composed of one or ten heads of CMU's
+photographs on a gray wall, so that it is known where faces are; a process each, asked in turn, two
+threads each. A face counts as found if the middle of a box lies in the middle half of its head's
+photograph.
 
-Told are: milliseconds a photograph from array to answer, the share of faces found, boxes that hold
-none, milliseconds a face of the network alone, seconds to import and to the first answer, and
-facezoo's alone for a folder of 1,000 photographs and for video.
+Told are: seconds to import and to the first answer of a new process; milliseconds a photograph,
+from array to answer, with the share of faces found and the boxes that hold none; milliseconds a
+face of the networks alone, by runtime; where the time of a photograph goes; and facezoo's rate for
+a folder of 1,000 JPEG files and for video, where faces are looked for on every Nth frame and
+followed between.
 """
 
 import argparse
@@ -23,24 +28,71 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pages import ROOT
 from PIL import Image
+
+from facezoo import load_dataset
+from facezoo.weights import get_card, list_weights
+from facezoo.weights.manifest import weight_file
+from pages import ROOT
+from render import render
 
 STORED = ROOT / "results" / "inference.json"
 WORKER = Path(__file__).with_name("inference_worker.py")
-THREADS, ROUNDS, FOLDER, FRAMES = 2, 7, 1000, 300
+THREADS, STARTS, ROUNDS, PHOTOS, FOLDER, FRAMES = 2, 5, 7, 12, 1000, 300
 WIDTH, HEIGHT, HEAD = 640, 480, (128, 120)
 WALL = 128
+FERS = {"fer": "TensorFlow Lite, int8", "fer-keras": "Keras"}
 
 
-def photographs(count, heads, seed):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fer", help="interpreter of an environment with fer")
+    parser.add_argument("--json", type=Path, default=STORED, help="where the figures go")
+    parser.add_argument("--render", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    if not options.render:
+        options.json.write_text(json.dumps(measure(options.fer), indent=1) + "\n", "utf-8")
+    if options.json == STORED:
+        render()
+
+
+def measure(fer):
+    """Return all the figures."""
+    from facezoo.training import environment
+
+    pythons = {"facezoo": sys.executable} | (dict.fromkeys(FERS, fer) if fer else {})
+    with tempfile.TemporaryDirectory() as folder:
+        photos = {heads: photographs(Path(folder), heads) for heads in (1, 10)}
+        started = starts(pythons, photos[1][0][0])
+        workers = {name: Worker(python, name, photos[1][0][0]) for name, python in pythons.items()}
+        try:
+            ours = workers["facezoo"]
+            return {
+                "environment": environment(),
+                "threads": THREADS,
+                "rounds": ROUNDS,
+                "versions": {n: worker.started["version"] for n, worker in workers.items()},
+                "started": started,
+                "photographs": [compare(workers, heads, taken) for heads, taken in photos.items()],
+                "networks": networks(workers),
+                "parts": {heads: ours.ask(parts=taken[0][0]) for heads, taken in photos.items()},
+                "folder": ours.ask(folder=FOLDER, like=photos[1][0][0]),
+                "video": [
+                    {"every": n, **ours.ask(frames=FRAMES, every=n, like=photos[1][0][0])}
+                    for n in (1, 3, 5)
+                ],
+            }
+        finally:
+            for worker in workers.values():
+                worker.close()
+
+
+def composites(count, heads):
     """Return [(uint8 (480, 640, 3), [(left, top) of every head's photograph])]."""
-    from facezoo import load_dataset
-
     data = load_dataset("cmu_faces", target="pose", protocol="random80")
     straight = data.label_set.index("straight")
     pool = data.test.images[np.flatnonzero(data.test.classes == straight)]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(heads)
     columns, rows = WIDTH // HEAD[0], HEIGHT // HEAD[1]
     made = []
     for _ in range(count):
@@ -54,10 +106,20 @@ def photographs(count, heads, seed):
     return made
 
 
-class Worker:
-    """A contender in a process of its own that answers for one file after the other."""
+def photographs(folder, heads):
+    """Write `composites` as .npy; return them with paths in place of pixels."""
+    written = []
+    for number, (picture, corners) in enumerate(composites(PHOTOS, heads)):
+        path = folder / f"{heads}-{number}.npy"
+        np.save(path, picture)
+        written.append((str(path), corners))
+    return written
 
-    def __init__(self, python, name, weights=""):
+
+class Worker:
+    """A contender in a process of its own that answers one question after the other."""
+
+    def __init__(self, python, name, photo):
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(THREADS),
@@ -66,26 +128,74 @@ class Worker:
         }
         began = time.perf_counter()
         self.process = subprocess.Popen(
-            [python, str(WORKER), name, weights, str(THREADS)],
+            [python, str(WORKER), name, photo, str(THREADS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env=environment,
         )
-        self.started = json.loads(self.process.stdout.readline())
-        self.started["cold_start"] = time.perf_counter() - began
+        self.started = self._read()
+        self.started["first_answer"] = time.perf_counter() - began
 
     def ask(self, **question):
         """Return the answer to a question, both JSON."""
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        return self._read()
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args[:3]} ended with {self.process.wait()}")
+        return json.loads(line)
 
     def close(self):
         """End the process."""
         self.process.stdin.close()
         self.process.wait()
+
+
+def starts(pythons, photo):
+    """Return `{contender: {"import": seconds, "first_answer": seconds}}`, started in turn."""
+    taken = {name: [] for name in pythons}
+    for _ in range(STARTS):
+        for name, python in pythons.items():
+            worker = Worker(python, name, photo)
+            taken[name].append(worker.started)
+            worker.close()
+    return {
+        name: {
+            what: statistics.median(t[what] for t in all_) for what in ("import", "first_answer")
+        }
+        for name, all_ in taken.items()
+    }
+
+
+def compare(workers, heads, photos):
+    """Ask every contender about the same photographs, in turn."""
+    taken = {name: [] for name in workers}
+    counts = {name: np.zeros(2, int) for name in workers}
+    for turn in range(ROUNDS):
+        for path, corners in photos:
+            for name, worker in workers.items():
+                answer = worker.ask(photo=path)
+                taken[name].append(answer["ms"])
+                if turn == 0:
+                    counts[name] += found(answer["boxes"], corners)
+    faces = heads * len(photos)
+    return {
+        "heads": heads,
+        "faces": faces,
+        "contenders": {
+            name: {
+                "milliseconds": statistics.median(taken[name]),
+                "recall": hit / faces,
+                "false_boxes": wrong,
+            }
+            for name, (hit, wrong) in ((name, counts[name].tolist()) for name in workers)
+        },
+    }
 
 
 def found(boxes, corners):
@@ -104,77 +214,32 @@ def found(boxes, corners):
     return len(hit), wrong
 
 
-def compare(workers, folder):
-    """Ask every contender about the same photographs, in turn."""
+def networks(workers):
+    """Time every network alone, by runtime, in turn; a row each."""
+    asked = [("fer", kind, name, None) for name, kind in FERS.items() if name in workers]
+    for name in list_weights():
+        files = get_card(name).files
+        for kind in ("onnx", "onnx-int8"):
+            if kind in files:
+                path = str(weight_file(get_card(name), kind))
+                asked.append((name, kind, "facezoo", {"path": path}))
+        asked.append((name, "Keras", "facezoo", {"weights": name}))
     rows = []
-    for heads in (1, 10):
-        paths = []
-        for i, (picture, corners) in enumerate(photographs(12, heads, seed=heads)):
-            path = folder / f"{heads}-{i}.npy"
-            np.save(path, picture)
-            paths.append((path, corners))
-        taken = {name: [] for name in workers}
-        counts = {name: [0, 0, 0] for name in workers}
-        for turn in range(ROUNDS):
-            for path, corners in paths:
-                for name, worker in workers.items():
-                    answer = worker.ask(photo=str(path))
-                    taken[name].append(answer["ms"])
-                    if turn == 0:
-                        hit, wrong = found(answer["boxes"], corners)
-                        for k, value in enumerate((hit, wrong, len(corners))):
-                            counts[name][k] += value
-        for name in workers:
-            hit, wrong, faces = counts[name]
+    for batch in (1, 64):
+        taken = [[] for _ in asked]
+        for _ in range(ROUNDS):
+            for times, (_, _, worker, network) in zip(taken, asked, strict=True):
+                times.append(workers[worker].ask(faces=batch, network=network)["ms"])
+        for times, (name, runtime, _, _) in zip(taken, asked, strict=True):
             rows.append(
                 {
                     "name": name,
-                    "heads": heads,
-                    "milliseconds": statistics.median(taken[name]),
-                    "recall": hit / faces,
-                    "false_boxes": wrong,
-                    "faces": faces,
+                    "runtime": runtime,
+                    "batch": batch,
+                    "milliseconds": statistics.median(times),
                 }
             )
     return rows
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fer", help="interpreter of an environment with fer")
-    parser.add_argument("--weights", default="facezoo_base")
-    parser.add_argument("--json", type=Path, default=STORED, help="where the figures go")
-    options = parser.parse_args()
-    from facezoo.training import environment
-
-    workers = {"facezoo": Worker(sys.executable, "facezoo", options.weights)}
-    if options.fer:
-        workers["fer"] = Worker(options.fer, "fer")
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        rows = compare(workers, folder)
-        classify = {
-            name: {batch: worker.ask(faces=batch)["ms"] for batch in (1, 64)}
-            for name, worker in workers.items()
-        }
-        alone = {"folder": workers["facezoo"].ask(folder=FOLDER, place=str(folder))}
-        for every in (1, 3, 5):
-            alone[f"video, every {every}"] = workers["facezoo"].ask(
-                frames=FRAMES, every=every, place=str(folder)
-            )
-    result = {
-        "environment": environment(),
-        "threads": THREADS,
-        "weights": options.weights,
-        "started": {name: worker.started for name, worker in workers.items()},
-        "photographs": rows,
-        "milliseconds_a_face": classify,
-        "facezoo_alone": alone,
-    }
-    for worker in workers.values():
-        worker.close()
-    options.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

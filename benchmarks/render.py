@@ -10,6 +10,7 @@ import statistics
 from pages import ROOT, made_by
 from render_data import data_page
 from render_reliability import reliability_page
+from render_speed import beside_fer, speed_page
 from render_weights import weights_table
 
 from facezoo.recipes import get_recipe
@@ -271,7 +272,13 @@ def weights(results):
     return f"{weights_table(results)}\n\n{made_by(results, 'weights')}\n"
 
 
+def inference(results):
+    """Render facezoo beside fer."""
+    return f"{beside_fer(results)}\n\n{made_by(results, 'inference')}\n"
+
+
 TABLES = {
+    "inference": inference,
     "weights": weights,
     "cmu": cmu,
     "pipeline": pipeline,
@@ -310,7 +317,12 @@ def render():
             begin, end = marks(name)
             before, rest = page.read_text("utf-8").split(begin)
             page.write_text(before + table + rest.split(end)[1], "utf-8")
-    pages = {"models": models_page(), "data": data_page(), "reliability": reliability_page()}
+    pages = {
+        "models": models_page(),
+        "data": data_page(),
+        "reliability": reliability_page(),
+        "speed": speed_page(),
+    }
     for name, page in pages.items():
         if page is not None:
             (ROOT / "docs" / f"{name}.md").write_text(page, "utf-8")

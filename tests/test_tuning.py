@@ -20,7 +20,7 @@ from facezoo import Space, get_recipe, train, tune
 from facezoo.errors import RecipeError, RunError, TrainingDiverged, TuningError, UnknownName
 from facezoo.recipes import SPACES, Range, get_space, load_data
 from facezoo.runs import RunFolder
-from facezoo.tuning import searching
+from facezoo.tuning import processes, searching
 from facezoo.tuning import trials as trials_module
 from facezoo.tuning.claims import CELL, cells_taken
 from facezoo.tuning.search import encoded
@@ -456,6 +456,20 @@ def test_processes_of_one_call_share_a_search(tmp_path, monkeypatch):
     result = tune(TINY, space, method="grid", jobs=2, seeds=0, runs=tmp_path)
     assert len(result.trials) == 3 and set(result.trials["state"]) == {"complete"}
     assert len(list((result.folder / "trials").iterdir())) == 3
+
+
+def test_a_long_search_hands_over_to_fresh_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials_module, "train", None)
+    for module in (searching, processes):
+        monkeypatch.setattr(module, "SHIFT", 1)
+    began, start = [], processes.subprocess.Popen
+    monkeypatch.setattr(
+        processes.subprocess, "Popen", lambda *args, **kw: began.append(args) or start(*args, **kw)
+    )
+    space = {"learning_rate": [0.001, 0.003]}
+    result = tune(TINY, space, method="grid", seeds=0, runs=tmp_path)
+    assert set(result.trials["state"]) == {"complete"} and len(result.trials) == 2
+    assert len(began) == 2
 
 
 def test_the_best_setting_is_tested_in_one_place(tmp_path, stub):

@@ -52,8 +52,7 @@ def _check(option, value, low, high, what, example):
 
 def _read(archive, options):
     """Yield every face of every labelled picture, and what is passed over."""
-    source = _label_file(archive)
-    faces, rejected = _faces_by_picture(archive, source, options["min_confidence"])
+    faces, rejected = faces_by_picture(archive, options["min_confidence"])
     yield Note(
         "a box that leaves its picture is cut off there (column clipped), or rejected if less "
         "than half of it is left: of half a face nobody tells the expression"
@@ -84,8 +83,9 @@ def _label_file(archive):
     return found[0]
 
 
-def _faces_by_picture(archive, source, min_confidence):
+def faces_by_picture(archive, min_confidence=0):
     """label.lst -> ({picture: [(row, Box)]}, rejected lines)."""
+    source = _label_file(archive)
     faces, rejected = collections.defaultdict(list), []
     try:
         text = archive.read(source).decode("utf-8-sig", "replace")

@@ -1,4 +1,8 @@
-"""Several workers on this machine, a process each, that join a study by its name."""
+"""Workers on this machine, a process each, that join a study by its name.
+
+TensorFlow keeps some megabytes of every model that Keras fitted until its process ends
+(github.com/keras-team/keras/issues/17458), so a process makes room for a new one now and then.
+"""
 
 import json
 import logging
@@ -12,10 +16,12 @@ from pathlib import Path
 
 POLL = 1.0  # seconds between two looks at what other workers do
 PATIENCE = 60  # seconds that interrupted workers get to put their trials back
+SHIFT = 32  # trials that one process runs
+AGAIN = 75  # exit status of a process that leaves trials to the next one
 
 
 def run_workers(count, given, tell):
-    """Run worker processes until all have ended; interrupt them where this one is.
+    """Run so many worker processes at a time until all is done; interrupt them where this is.
 
     Args:
         count: of processes.
@@ -26,21 +32,33 @@ def run_workers(count, given, tell):
     threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     shares = {**dict.fromkeys(threads, share), "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     workers = []
+    ends = time.monotonic() + given["timeout"] if given["timeout"] is not None else None
+
+    def start():
+        left = None if ends is None else max(0.0, ends - time.monotonic())
+        worker = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            env={**shares, **os.environ},
+            start_new_session=True,  # Ctrl-C reaches it through this process alone
+        )
+        workers.append(worker)
+        # no argument, which any user may list; open as long as this process lives
+        worker.stdin.write(
+            json.dumps({**given, "timeout": left, "at_most": SHIFT}).encode() + b"\n"
+        )
+        worker.stdin.flush()
+
     try:
         for _ in range(count):
-            worker = subprocess.Popen(
-                [sys.executable, "-m", __name__],
-                stdin=subprocess.PIPE,
-                env={**shares, **os.environ},
-                start_new_session=True,  # Ctrl-C reaches it through this process alone
-            )
-            workers.append(worker)
-            # no argument, which any user may list; open as long as this process lives
-            worker.stdin.write(json.dumps(given).encode() + b"\n")
-            worker.stdin.flush()
+            start()
         while any(worker.poll() is None for worker in workers):
             tell()
             time.sleep(POLL)
+            for worker in [one for one in workers if one.poll() == AGAIN]:
+                worker.stdin.close()
+                workers.remove(worker)
+                start()
     finally:
         for worker in workers:
             worker.stdin.close()
@@ -52,14 +70,14 @@ def run_workers(count, given, tell):
                 worker.wait()
 
 
-def work(study, storage, folder, root, timeout):
-    """Run trials of a study that exists until all are done or the time is up."""
+def work(study, storage, folder, root, timeout, at_most):
+    """Run trials of a study that exists; return whether all are done or the time is up."""
     from facezoo.terminal import starting_keras
 
     with starting_keras():
         from facezoo.tuning.searching import joined
     with joined(study, storage, Path(folder), timeout=timeout, root=root) as worker:
-        worker.work()
+        return worker.work(at_most)
 
 
 def main():
@@ -77,12 +95,13 @@ def main():
     from facezoo.errors import FacezooError
 
     try:
-        work(**given)
+        done = work(**given)
     except KeyboardInterrupt:
         sys.exit(130)
     except FacezooError as error:
         print(f"facezoo: a worker ended: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    sys.exit(0 if done else AGAIN)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from facezoo.files import locked
 from facezoo.recipes import Space, get_recipe, get_space, load_data
 from facezoo.runs import RunFolder
 from facezoo.training import check, train
-from facezoo.tuning.processes import run_workers
+from facezoo.tuning.processes import SHIFT, run_workers
 from facezoo.tuning.result import TuningResult, trials_table, write_result
 from facezoo.tuning.search import Search, complete, open_study, setting
 from facezoo.tuning.storage import storage_at
@@ -64,7 +64,8 @@ def tune(
             an SQLite file in the study's folder.
         metric: "accuracy" (the default) or "log_loss" of the validation pictures.
         pruner: None, "median" or "hyperband": ends trials that lag behind others.
-        jobs: worker processes on this machine.
+        jobs: worker processes on this machine; a search of more than 32 trials has one at least,
+            so that its memory does not grow, unless `callbacks` want this process.
         seeds: train the best setting with so many seeds and test each once; 0 for none.
         runs: folder of the studies' folders.
         root: folder of prepared data sets; None for the default.
@@ -104,7 +105,7 @@ def tune(
     try:
         joining = joined(study, storage, folder, search, trials, callbacks, told, **options)
         with joining as worker:
-            if jobs > 1:
+            if jobs > 1 or (worker.search.trials > SHIFT and not callbacks):
                 given = {"study": study, "storage": storage, "folder": str(folder)}
                 run_workers(jobs, {**given, **options}, worker.tell)
             worker.work()  # with jobs, what dead workers left

@@ -47,22 +47,28 @@ class Worker:
                 best = None
             self.told(self.counted, self.search.trials, best)
 
-    def work(self):
-        """Run trials until all are done or the time is up.
+    def work(self, at_most=math.inf):
+        """Run trials until all are done, the time is up, or `at_most` were run.
 
         Waits for the trials of other workers, and runs those again whose worker died.
+
+        Returns:
+            bool: False where there may be more to do.
         """
         with self._heeding_ctrl_c():
-            self._work()
+            return self._work(at_most)
 
-    def _work(self):
+    def _work(self, at_most):
         while True:
             self._recover()
             self.tell()
             if complete(self.study, self.search) or time.monotonic() >= self.limit:
-                return
+                return True
+            if at_most <= 0:
+                return False
             if wanted(self.study, self.search):
                 self._run_one()
+                at_most -= 1
             elif live(self.study):
                 time.sleep(POLL)
             elif self.search.method == "grid":
