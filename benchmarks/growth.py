@@ -27,16 +27,18 @@ RECIPE = get_recipe("synthetic-lenet5-expression").override({"limit": 256, "pati
 
 
 class Watch(keras.callbacks.Callback):
-    """Reads memory and open files; called at the end of an epoch, or as a search tells of itself."""
+    """Reads memory and open files, at the end of an epoch or as a search tells of itself."""
 
     def __init__(self):
         super().__init__()
         self.read = {}  # number of the epoch or trial: (MB, open files, processes)
 
     def on_epoch_end(self, epoch, logs=None):
+        """Called by Keras."""
         self(epoch + 1)
 
     def __call__(self, number, *_):
+        """Read for epoch or trial `number`."""
         at_work = family(os.getpid())
         memory = sum(anonymous(pid) for pid in at_work)
         files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in at_work)

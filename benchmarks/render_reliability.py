@@ -133,4 +133,40 @@ TOLD = {
     "tune": _tune,
     "reproduce": _reproduce,
 }
-SECTIONS = {"kill": kill_section, "fuzz": fuzz_section}  # results/<name>.json: what renders it
+LONG = {
+    "epochs": ("one training", "epoch"),
+    "trials": ("one search", "trial"),
+}
+
+
+def growth_section(stored):
+    """Return the section on long work."""
+    header = ("LeNet-5 on drawn faces", "at most MB", "MB more each", "at most files", "more each")
+    rows = {key: stored[key] for key in LONG if key in stored}
+    table = [
+        (
+            f"{LONG[key][0]} of {row['count']} {LONG[key][1]}s",
+            f"{row['megabytes_most']:.0f}",
+            f"{row['megabytes_each']:+.3f}",
+            row["files_most"],
+            f"{row['files_each']:+.4f}",
+        )
+        for key, row in rows.items()
+    ]
+    return "\n\n".join(
+        [
+            "## Long work",
+            markdown_table(header, table),
+            "Anonymous memory and open files of all processes at work, those that a search starts "
+            "included; *more each* is the slope of a line through all but the first tenth. A "
+            "search hands over to a fresh process every 32 trials, for TensorFlow keeps some "
+            "megabytes of every model that was fitted. " + "; ".join(_made(rows.values())) + ".\n",
+        ]
+    )
+
+
+SECTIONS = {  # results/<name>.json: what renders it
+    "kill": kill_section,
+    "growth": growth_section,
+    "fuzz": fuzz_section,
+}

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import render  # noqa: E402 - benchmarks are scripts, not a package
 import render_reliability  # noqa: E402
+import render_speed  # noqa: E402
 import render_weights  # noqa: E402
 
 
@@ -49,6 +50,44 @@ def test_the_page_on_reliability_is_what_was_stored():
     if page is None:
         pytest.skip("neither results/kill.json nor results/fuzz.json was measured yet")
     assert (ROOT / "docs" / "reliability.md").read_text("utf-8") == page
+
+
+def test_the_page_on_speed_is_what_was_stored():
+    page = render_speed.speed_page()
+    if page is None:
+        pytest.skip("results/inference.json was not measured yet")
+    assert (ROOT / "docs" / "speed.md").read_text("utf-8") == page
+
+
+def test_the_page_on_speed_says_by_how_much(tmp_path):
+    assert render_speed.speed_page(tmp_path) is None
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}
+    ours = {"milliseconds": 10.0, "recall": 0.9, "false_boxes": 0}
+    theirs = {"milliseconds": 25.0, "recall": 0.5, "false_boxes": 3}
+    stored = {
+        "environment": made,
+        "threads": 2,
+        "versions": {"facezoo": "1", "fer": "2"},
+        "started": {
+            "facezoo": {"import": 0.1, "first_answer": 0.5},
+            "fer": {"import": 0.05, "first_answer": 4.0},
+        },
+        "photographs": [{"heads": 1, "faces": 12, "contenders": {"facezoo": ours, "fer": theirs}}],
+        "parts": {"1": dict.fromkeys(render_speed.PARTS, 1.0)},
+        "networks": [
+            {"name": "n", "runtime": "onnx", "batch": batch, "milliseconds": 1.5 / batch}
+            for batch in (1, 64)
+        ],
+        "folder": {"photographs": 1000, "per_second": 99.6, "faces": 1000},
+        "video": [{"every": 3, "per_second": 61.2, "recall": 0.985, "frames": 300}],
+    }
+    (tmp_path / "inference.json").write_text(json.dumps(stored))
+    page = render_speed.speed_page(tmp_path)
+    assert "| import | 0.10 s | 0.05 s | 0.5 |" in page  # slower is told as well
+    assert "| photograph of 1 face | 10.0 ms | 25.0 ms | 2.5 |" in page
+    assert "| of 12 faces found | 90%, 0 false | 50%, 3 false | - |" in page
+    assert "| n | onnxruntime | 1.50 | 0.023 |" in page
+    assert "100 photographs a second" in page and "| 3 | 61 | 98.5% | 300 |" in page
 
 
 def test_the_page_on_reliability_counts_what_was_lost(tmp_path):
