@@ -28,13 +28,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from pages import ROOT
 from PIL import Image
+from render import render
 
 from facezoo import load_dataset
 from facezoo.weights import get_card, list_weights
 from facezoo.weights.manifest import weight_file
-from pages import ROOT
-from render import render
 
 STORED = ROOT / "results" / "inference.json"
 WORKER = Path(__file__).with_name("inference_worker.py")

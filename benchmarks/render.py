@@ -262,8 +262,9 @@ def parallel(results):
     )
     return (
         f"A step of {results['batch']} pictures on virtual devices of one processor, which share "
-        f"its cores: {told}. In brackets what is left of the speed: the rest is the cost of "
-        f"sharing out. {made_by(results, 'parallel')}\n"
+        f"its cores: {told}. In brackets the speed of two devices against that of one: above 100 % "
+        "where one leaves cores idle that two fill, less what sharing out costs. "
+        f"{made_by(results, 'parallel')}\n"
     )
 
 

@@ -117,7 +117,7 @@ def _streams(results):
     ]
     header = ("faces are looked for on every", "frames a second", "frames with the face", "frames")
     told += [
-        "Video of 640x480 pixels, a head that moves by two pixels a frame, decoding included:",
+        "Video of 640x480 pixels, a head that moves across it, decoding included:",
         markdown_table(header, rows),
     ]
     return "\n\n".join(told)
