@@ -1,7 +1,8 @@
 """What a batch costs on 1 and 2 virtual devices of one host, on JAX: python benchmarks/parallel.py
 
 Devices of a processor share its cores: two are faster than one only where one leaves a core idle,
-and slower by what sharing a batch out and adding up its gradients costs. One process has both device counts and
+and slower by what sharing a batch out and adding up its gradients costs. One process has both
+device counts and
 times their steps alternating. Needs JAX; writes results/parallel.json and docs/parallel.md.
 """
 
