@@ -9,8 +9,9 @@ import numpy as np
 
 from facezoo.datasets import Split
 from facezoo.errors import LabelSetMismatch, ProtocolError
-from facezoo.evaluation import predict
 from facezoo.weights.loading import load_model
+
+BATCH = 256
 
 
 def taught(data, recipe):
@@ -42,9 +43,10 @@ def taught(data, recipe):
             f"Got teacher={recipe.teacher!r} of {', '.join(teacher.label_set.classes)}; expected "
             f"{', '.join(data.label_set.classes)}. Choose another teacher."
         )
-    answers = predict(teacher, split.images)
+    pixels, told = split.images[:], {"batch_size": BATCH, "verbose": 0}
+    answers = teacher.predict(pixels, **told)
     if recipe.augmentation is not None and recipe.augmentation.flip:
-        answers = (answers + predict(teacher, split.images[:][:, :, ::-1])) / 2
+        answers = (answers + teacher.predict(pixels[:, :, ::-1], **told)) / 2
     share = recipe.teacher_share
     return ((1 - share) * one_hot(split) + share * answers).astype(np.float32)
 

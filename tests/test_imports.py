@@ -27,7 +27,7 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
     },
     {"pipeline", "runs", "plots", "pooled", "terminal"},
     {"weights"},
-    {"auditing", "callbacks", "evaluation", "exporting"},
+    {"auditing", "callbacks", "distillation", "evaluation", "exporting"},
     {"training", "views", "robustness", "faces"},
     {"reproduction", "tuning", "releasing", "app"},
     {"cli"},
