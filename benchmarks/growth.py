@@ -1,4 +1,4 @@
-"""Whether long work grows: python benchmarks/growth.py [epochs] [trials]
+"""Whether long work grows: python benchmarks/growth.py epochs|trials
 
 LeNet-5 on drawn faces: one training of 200 epochs, and one search of 500 trials of one epoch each.
 After every epoch and trial, the anonymous memory and the open files of all processes at work are
@@ -7,6 +7,7 @@ but the first tenth, and the most that was seen.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import tempfile
@@ -23,6 +24,7 @@ from facezoo.training import environment
 
 STORED = ROOT / "results" / "growth.json"
 EPOCHS, TRIALS = 200, 500
+ENDED = (FileNotFoundError, ProcessLookupError, PermissionError)  # what is read of an ended process
 RECIPE = get_recipe("synthetic-lenet5-expression").override({"limit": 256, "patience": None})
 
 
@@ -31,7 +33,7 @@ class Watch(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self.read = {}  # number of the epoch or trial: (MB, open files, processes)
+        self.read = {}  # number of the epoch or trial: (MB, open files)
 
     def on_epoch_end(self, epoch, logs=None):
         """Called by Keras."""
@@ -41,28 +43,34 @@ class Watch(keras.callbacks.Callback):
         """Read for epoch or trial `number`."""
         at_work = family(os.getpid())
         memory = sum(anonymous(pid) for pid in at_work)
-        files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in at_work)
+        files = sum(open_files(pid) for pid in at_work)
         most = max(self.read.get(number, (0,))[0], memory)
-        self.read[number] = (most, files, len(at_work))
+        self.read[number] = (most, files)
 
 
 def family(pid):
     """Return a process and its living descendants."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            try:
-                found += family(int(child))
-            except FileNotFoundError:  # it has just ended
-                continue
+    with contextlib.suppress(*ENDED):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(*ENDED):
+                for child in (task / "children").read_text().split():
+                    found += family(int(child))
     return found
+
+
+def open_files(pid):
+    """Return how many a process has."""
+    with contextlib.suppress(*ENDED):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    return 0
 
 
 def anonymous(pid):
     """Return the megabytes of a process that no file backs."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except ENDED:
         return 0.0
     line = [line for line in status.splitlines() if line.startswith("RssAnon")]
     return int(line[0].split()[1]) / 1024 if line else 0.0  # none, of one that is ending
@@ -83,7 +91,7 @@ def trials(watch, folder):
 def row(watch, seconds):
     """Return what was read, as a row."""
     numbers = np.array(sorted(n for n in watch.read if n))
-    memory, files, processes = np.array([watch.read[n] for n in numbers]).T
+    memory, files = np.array([watch.read[n] for n in numbers]).T
     later = numbers > numbers[-1] / 10
     slopes = [np.polyfit(numbers[later], each[later], 1)[0] for each in (memory, files)]
     return {
@@ -91,30 +99,22 @@ def row(watch, seconds):
         "seconds": seconds,
         "megabytes_each": float(slopes[0]),
         "megabytes_most": float(memory.max()),
-        "megabytes_at_tenths": [float(memory[i]) for i in tenths(len(memory))],
         "files_each": float(slopes[1]),
         "files_most": int(files.max()),
-        "processes_most": int(processes.max()),
         "environment": environment(),
     }
 
 
-def tenths(count):
-    """Return the rows at one, two ... ten tenths."""
-    return [max(0, count * i // 10 - 1) for i in range(1, 11)]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", choices=["epochs", "trials"], default=[])
-    chosen = parser.parse_args().what or ["epochs", "trials"]
-    for what in chosen:
-        watch, began = Watch(), time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            {"epochs": epochs, "trials": trials}[what](watch, folder)
-        rows = json.loads(STORED.read_text("utf-8")) if STORED.exists() else {}
-        rows[what] = row(watch, time.perf_counter() - began)
-        STORED.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    parser.add_argument("what", choices=["epochs", "trials"])
+    what = parser.parse_args().what
+    watch, began = Watch(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        {"epochs": epochs, "trials": trials}[what](watch, folder)
+    rows = json.loads(STORED.read_text("utf-8")) if STORED.exists() else {}
+    rows[what] = row(watch, time.perf_counter() - began)
+    STORED.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     render()
 
 

@@ -70,6 +70,7 @@ def measure(fer):
             return {
                 "environment": environment(),
                 "threads": THREADS,
+                "weights": get_card("facezoo_base").name,
                 "rounds": ROUNDS,
                 "versions": {n: worker.started["version"] for n, worker in workers.items()},
                 "started": started,

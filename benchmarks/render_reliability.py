@@ -2,7 +2,7 @@
 
 import json
 
-from pages import ROOT
+from pages import ROOT, made_by
 from render_fuzz import fuzz_section
 
 from facezoo.report import markdown_table
@@ -160,7 +160,9 @@ def growth_section(stored):
             "Anonymous memory and open files of all processes at work, those that a search starts "
             "included; *more each* is the slope of a line through all but the first tenth. A "
             "search hands over to a fresh process every 32 trials, for TensorFlow keeps some "
-            "megabytes of every model that was fitted. " + "; ".join(_made(rows.values())) + ".\n",
+            "megabytes of every model that was fitted. "
+            + " ".join(dict.fromkeys(made_by(row, "growth") for row in rows.values()))
+            + "\n",
         ]
     )
 

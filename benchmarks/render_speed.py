@@ -8,7 +8,7 @@ from facezoo.report import markdown_table
 
 RUNTIMES = {"onnx": "onnxruntime", "onnx-int8": "onnxruntime, int8", "Keras": "Keras"}
 CONTENDERS = {"fer": "fer", "fer-keras": "fer with its Keras network"}
-PARTS = ("decoding", "finding faces", "cutting out", "network", "all")
+PARTS = ("decoding", "finding faces", "cutting out", "network")
 
 
 def speed_page(folder=ROOT / "results"):
@@ -51,7 +51,10 @@ def beside_fer(results):
     started = results["started"]
     rows = [
         _row(what, {n: started[n][key] for n in started}, names, "{:.2f} s")
-        for what, key in (("import", "import"), ("first answer of a new process", "first_answer"))
+        for what, key in (
+            ("import (facezoo's loads little)", "import"),
+            ("first answer of a new process", "first_answer"),
+        )
     ]
     for photo in results["photographs"]:
         many = f"{photo['heads']} face{'s' if photo['heads'] > 1 else ''}"
@@ -65,6 +68,13 @@ def beside_fer(results):
         rows.append([f"of {photo['faces']} faces found", found["facezoo"]])
         for name in names:
             rows[-1] += [found[name], "-"]
+    default = (results["weights"], "onnx")
+    alone = [row for row in results["networks"] if row["batch"] == 1]
+    times = {row["name"]: row["milliseconds"] for row in alone if row["name"] in names}
+    times["facezoo"] = next(
+        row["milliseconds"] for row in alone if (row["name"], row["runtime"]) == default
+    )
+    rows.append(_row("the network alone, a face", times, names, "{:.2f} ms"))
     return markdown_table(header, rows)
 
 
@@ -87,9 +97,11 @@ def _about_fer(results):
 def _parts(results):
     many = results["parts"]
     header = ("part", *(f"{n} face{'s' if n != '1' else ''}" for n in many))
-    return markdown_table(
-        header, [(part, *(f"{many[n][part]:.2f}" for n in many)) for part in PARTS]
-    )
+    rows = [(part, *(f"{many[n][part]:.2f}" for n in many)) for part in PARTS]
+    rest = [many[n]["all"] - sum(many[n][part] for part in PARTS) for n in many]
+    rows.append(("what they cost each other, and the rest", *(f"{each:.2f}" for each in rest)))
+    rows.append(("all", *(f"{many[n]['all']:.2f}" for n in many)))
+    return markdown_table(header, rows)
 
 
 def _networks(results):
@@ -108,8 +120,8 @@ def _networks(results):
 def _streams(results):
     folder = results["folder"]
     told = [
-        f"A folder of {folder['photographs']:,} JPEG files of 640x480 pixels, a face each, decoded "
-        f"and answered for: {folder['per_second']:.0f} photographs a second."
+        f"A folder of {folder['photographs']:,} JPEG files of 640x480 pixels, the same photograph "
+        f"of a face, decoded and answered for: {folder['per_second']:.0f} a second."
     ]
     rows = [
         (v["every"], f"{v['per_second']:.0f}", f"{v['recall']:.1%}", v["frames"])

@@ -1,29 +1,27 @@
 """A trained network teaches another: its answers for the training pictures soften their labels.
 
-Source: Hinton et al. 2015, arXiv:1503.02531, with answers read once, of the pictures as they are
-(and mirrored, where the recipe mirrors), instead of anew for every augmented one: a training
-costs what it did.
+Source: Hinton et al. 2015, arXiv:1503.02531, with answers for the pictures as they are (and
+mirrored, where the recipe mirrors), instead of anew for every augmented one: what it costs is a
+pass or two over the training pictures as a training begins.
 """
 
 import numpy as np
 
 from facezoo.datasets import Split
 from facezoo.errors import LabelSetMismatch, ProtocolError
-from facezoo.weights.loading import load_model
+from facezoo.files import sha256
+from facezoo.weights.loading import load_model, run_card
+from facezoo.weights.manifest import Card, find_source
 
 BATCH = 256
 
 
-def taught(data, recipe):
-    """Return labels of the training part that a recipe's teacher has a share of.
+def teacher_sha256(data, recipe):
+    """Return the SHA-256 of the teacher's weights, once it is known to know no more than it may.
 
     Args:
         data: `FaceDataset` of the recipe.
         recipe: `Recipe` with a `teacher`.
-
-    Returns:
-        float32 (N, K): (1 - teacher_share) x the pictures' own
-        + teacher_share x the teacher's calibrated probabilities.
 
     Raises:
         FacezooError: no such teacher.
@@ -31,18 +29,35 @@ def taught(data, recipe):
             seen those that validate or test.
         LabelSetMismatch: it answers with other classes.
     """
-    teacher, split = load_model(recipe.teacher), data.train
-    learnt, own = _pictures(teacher.card, teacher.card.recipe), _pictures(data, recipe)
+    source = find_source(recipe.teacher)
+    card = source if isinstance(source, Card) else run_card(source)
+    learnt, own = _pictures(card, card.recipe), _pictures(data, recipe)
     if learnt != own:
         raise ProtocolError(
             f"Got teacher={recipe.teacher!r}, trained on {_told(learnt)}; expected "
-            f"{_told(own)}, for it may know the answers to other pictures. Choose another teacher."
+            f"{_told(own)}, for it may know the answers to other pictures. Choose another, or set "
+            "teacher=null."
         )
-    if teacher.label_set != data.label_set:
+    if card.label_set != data.label_set:
         raise LabelSetMismatch(
-            f"Got teacher={recipe.teacher!r} of {', '.join(teacher.label_set.classes)}; expected "
-            f"{', '.join(data.label_set.classes)}. Choose another teacher."
+            f"Got teacher={recipe.teacher!r} of {', '.join(card.label_set.classes)}; expected "
+            f"{', '.join(data.label_set.classes)}. Choose another, or set teacher=null."
         )
+    return card.files["keras"]["sha256"] if card.files else sha256(source.path / "model.keras")
+
+
+def taught(data, recipe):
+    """Return labels of the training part that a recipe's teacher has a share of.
+
+    Args:
+        data, recipe: as for `teacher_sha256`, which raises the same.
+
+    Returns:
+        float32 (N, K): (1 - teacher_share) x the pictures' own
+        + teacher_share x the teacher's calibrated probabilities.
+    """
+    teacher_sha256(data, recipe)
+    teacher, split = load_model(recipe.teacher), data.train
     pixels, told = split.images[:], {"batch_size": BATCH, "verbose": 0}
     answers = teacher.predict(pixels, **told)
     if recipe.augmentation is not None and recipe.augmentation.flip:

@@ -26,7 +26,7 @@ from facezoo.callbacks import (
     Reseed,
     RunKeeper,
 )
-from facezoo.distillation import one_hot, taught, with_labels
+from facezoo.distillation import one_hot, taught, teacher_sha256, with_labels
 from facezoo.errors import FacezooError, ParallelError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.files import sha256
@@ -84,7 +84,7 @@ def train(
         recipe = get_recipe(recipe)
         if deterministic:
             recipe = dataclasses.replace(recipe, deterministic=True)
-        check(recipe, root)
+        check(recipe, root, seeds or 1)
     elif recipe is not None or seeds is not None or deterministic:
         raise RecipeError(
             "Got resume with a recipe, seeds or deterministic; expected resume alone, since a "
@@ -120,18 +120,22 @@ def _start(recipe, runs, seeds, options):
         raise
 
 
-def check(recipe, root=None):
-    """Refuse a recipe that cannot be trained, before anything is written.
+def check(recipe, root=None, seeds=1):
+    """Refuse a recipe that cannot be trained with so many seeds, before anything is written.
 
     Raises:
-        FacezooError: its data are not prepared, its target or protocol does not exist, or
-            its builder lacks an argument.
+        FacezooError: its data are not prepared, its target or protocol does not exist, its
+            builder lacks an argument, or its teacher may know the answers.
     """
     known = set(inspect.signature(get_builder(recipe.builder)).parameters)
     for name in recipe.builder_args:
         if name not in known - {"input_shape", "num_classes", "classifier_activation"}:
             raise unknown(f"argument of builder {recipe.builder!r}", name, known)
-    load_data(recipe, root)
+    for number in range(seeds if recipe.teacher else 1):
+        each = dataclasses.replace(recipe, seed=recipe.seed + number)
+        data = load_data(each, root)
+        if recipe.teacher:
+            teacher_sha256(data, each)
 
 
 def _follow(options):
@@ -206,7 +210,7 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
         backend.enable_determinism()
     parallel = parallel or Parallel()
     state = run.state if run is not None else None
-    facts = _facts(data)
+    facts = _facts(data, recipe)
     _check_facts(facts, run, state, parallel)
     train_split, validation = _targets(data, recipe)
     with parallel.scope(), _precision(recipe.precision):
@@ -460,9 +464,11 @@ def _class_weight(recipe, split):
     return {int(c): float(w) for c, w in zip(present, weights, strict=True)}
 
 
-def _facts(data):
+def _facts(data, recipe):
     """What must be the same when a run goes on."""
+    teacher = {"teacher": teacher_sha256(data, recipe)} if recipe.teacher else {}
     return {
+        **teacher,
         "format": FORMAT,
         "protocol": data.protocol,
         "target": data.target,

@@ -81,6 +81,15 @@ def test_a_large_picture_is_searched_small_and_told_in_its_own_pixels():
         assert one == pytest.approx(np.multiply(other, 4), abs=30)
 
 
+def test_small_faces_beside_a_large_one_are_found_where_they_are_asked_for():
+    picture = photo(side=60)
+    large = np.asarray(Image.fromarray(photo(PEOPLE[2:3], side=150)).crop((0, 0, 200, 200)))
+    picture[280:480, 0:200] = large
+    found = {n: HaarDetector(smallest=n, tilts=()).detect(picture) for n in (None, 20, 100)}
+    assert len(found[None]) < len(found[20]) and len(found[100]) == 1
+    assert found[None][0].box[2] == pytest.approx(found[20][0].box[2], rel=0.3)  # the large one
+
+
 def test_small_faces_can_be_left_out():
     picture = photo(side=60)
     assert len(HaarDetector(tilts=()).detect(picture)) >= 3

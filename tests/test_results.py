@@ -52,6 +52,17 @@ def test_the_page_on_reliability_is_what_was_stored():
     assert (ROOT / "docs" / "reliability.md").read_text("utf-8") == page
 
 
+def test_the_page_on_reliability_tells_what_long_work_costs(tmp_path):
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}
+    row = {"count": 200, "seconds": 1.0, "environment": made}
+    row |= {"megabytes_each": 0.0188, "megabytes_most": 396.8}
+    row |= {"files_each": -1e-18, "files_most": 7}
+    (tmp_path / "growth.json").write_text(json.dumps({"epochs": row}))
+    page = render_reliability.reliability_page(tmp_path)
+    assert "| one training of 200 epochs | 397 | +0.019 | 7 | -0.0000 |" in page
+    assert "`python benchmarks/growth.py`, 2026-01-02, P" in page
+
+
 def test_the_page_on_speed_is_what_was_stored():
     page = render_speed.speed_page()
     if page is None:
@@ -67,15 +78,17 @@ def test_the_page_on_speed_says_by_how_much(tmp_path):
     stored = {
         "environment": made,
         "threads": 2,
+        "weights": "n",
         "versions": {"facezoo": "1", "fer": "2"},
         "started": {
             "facezoo": {"import": 0.1, "first_answer": 0.5},
             "fer": {"import": 0.05, "first_answer": 4.0},
         },
         "photographs": [{"heads": 1, "faces": 12, "contenders": {"facezoo": ours, "fer": theirs}}],
-        "parts": {"1": dict.fromkeys(render_speed.PARTS, 1.0)},
+        "parts": {"1": {**dict.fromkeys(render_speed.PARTS, 1.0), "all": 4.5}},
         "networks": [
-            {"name": "n", "runtime": "onnx", "batch": batch, "milliseconds": 1.5 / batch}
+            {"name": name, "runtime": runtime, "batch": batch, "milliseconds": 1.5 / batch}
+            for name, runtime in (("n", "onnx"), ("fer", "Keras"))
             for batch in (1, 64)
         ],
         "folder": {"photographs": 1000, "per_second": 99.6, "faces": 1000},
@@ -83,11 +96,13 @@ def test_the_page_on_speed_says_by_how_much(tmp_path):
     }
     (tmp_path / "inference.json").write_text(json.dumps(stored))
     page = render_speed.speed_page(tmp_path)
-    assert "| import | 0.10 s | 0.05 s | 0.5 |" in page  # slower is told as well
+    assert "loads little) | 0.10 s | 0.05 s | 0.5 |" in page  # slower is told as well
+    assert "| the network alone, a face | 1.50 ms | 1.50 ms | 1.0 |" in page
+    assert "the rest | 0.50 |" in page
     assert "| photograph of 1 face | 10.0 ms | 25.0 ms | 2.5 |" in page
     assert "| of 12 faces found | 90%, 0 false | 50%, 3 false | - |" in page
     assert "| n | onnxruntime | 1.50 | 0.023 |" in page
-    assert "100 photographs a second" in page and "| 3 | 61 | 98.5% | 300 |" in page
+    assert "answered for: 100 a second" in page and "| 3 | 61 | 98.5% | 300 |" in page
 
 
 def test_the_page_on_reliability_counts_what_was_lost(tmp_path):

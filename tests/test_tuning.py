@@ -466,10 +466,13 @@ def test_a_long_search_hands_over_to_fresh_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(
         processes.subprocess, "Popen", lambda *args, **kw: began.append(args) or start(*args, **kw)
     )
-    space = {"learning_rate": [0.001, 0.003]}
-    result = tune(TINY, space, method="grid", seeds=0, runs=tmp_path)
-    assert set(result.trials["state"]) == {"complete"} and len(result.trials) == 2
-    assert len(began) == 2
+    space, drawn = {"learning_rate": Range(0.001, 0.01)}, []
+    for runs in (tmp_path / "first", tmp_path / "second"):
+        result = tune(TINY, space, method="random", trials=2, seeds=0, runs=runs)
+        assert set(result.trials["state"]) == {"complete"} and len(result.trials) == 2
+        drawn.append(result.trials["learning_rate"].tolist())
+    assert len(began) == 4
+    assert drawn[0] == drawn[1] and drawn[0][0] != drawn[0][1]
 
 
 def test_the_best_setting_is_tested_in_one_place(tmp_path, stub):

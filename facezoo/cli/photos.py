@@ -34,7 +34,10 @@ def predict(
         str, typer.Option(help="empty, raise, or whole_image: the picture is the face then.")
     ] = "empty",
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out boxes of a lower score.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Leave out boxes of a lower score; sure ones have 0.8 and more."
+        ),
     ] = 0.0,
     top: Annotated[int, typer.Option(min=1, help="Print so many classes a face.")] = 1,
     folder: Annotated[
@@ -103,7 +106,10 @@ def video(
         int, typer.Option(min=1, help="Look for faces in every so many frames; follow between.")
     ] = 1,
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out boxes of a lower score.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Leave out boxes of a lower score; sure ones have 0.8 and more."
+        ),
     ] = 0.0,
     smoothing: Annotated[
         float, typer.Option(min=0, max=0.99, help="How much of a face's answer so far is kept.")

@@ -2,8 +2,8 @@
 
 Viola and Jones 2001, as OpenCV 4 ships it: frontal faces, upright within some fifteen degrees.
 It is embedded and needs no download; it misses profiles and covered faces, and now and then takes
-a pattern for a face. Of OpenCV's frontal cascades `alt2` takes the fewest patterns for faces, and
-half the time of `default`, which most programs use (`benchmarks/detection.py`).
+a pattern for a face. `benchmarks/detection.py` has OpenCV's `alt2` cascade, used here, beside
+`default`, which most programs use.
 """
 
 import dataclasses
@@ -21,8 +21,9 @@ LONGEST = 640  # pixels of the longer side of the copy that is searched
 CASCADE = "haarcascade_frontalface_alt2.xml"
 SMALLEST = 20  # pixels of the copy; the cascade's own window
 FACE = 44  # pixels of a face that is looked for first; of smaller ones a network knows little
+SAVED = 0.5  # of the pixels, that a reduced copy must at least do without
 STEP = 1.1  # from one size of the window to the next
-NEIGHBOURS = 2  # windows that must agree; fewer find more faces and more patterns
+NEIGHBOURS = 3  # windows about a window that must agree; fewer find more faces and more patterns
 TILTS = (-25.0, 25.0)  # degrees, tried where an upright search found nothing
 OVERLAP = 0.4  # intersection over union from which two boxes are one face
 WITHIN = 0.8  # of a box in another from which it is a part of that face
@@ -35,7 +36,7 @@ class Detection:
 
     Args:
         box: (left, top, width, height) in pixels, within the picture.
-        score: 0-1, higher for windows that agreed more surely; no probability.
+        score: 0-1, higher the more windows agreed; no probability.
     """
 
     box: tuple[int, int, int, int]
@@ -47,10 +48,12 @@ class HaarDetector:
 
     Args:
         smallest: pixels of the smallest face that is looked for, in the picture itself; None
-            for 44, and, where a picture shows none so large, for what the copy still shows.
+            for 44, and for what the copy still shows where a picture holds none so large: small
+            faces beside a larger one are passed over.
         longest: pixels of the longer side of the copy that is searched; larger finds smaller
             faces and takes longer.
-        neighbours: windows that must agree on a face, and one more in a second try.
+        neighbours: windows about a window that must agree that it is a face, OpenCV's
+            `minNeighbors`; one fewer in the search for faces of 44 pixels.
         tilts: degrees that a picture is turned by where nothing was found upright; () for none.
 
     Raises:
@@ -90,15 +93,16 @@ class HaarDetector:
         check_picture(picture)
         gray, scale = self._copy(picture)
         found = []
-        if self.smallest is None and scale > SMALLEST / FACE:  # a quarter of the pixels and time
-            coarse = self._reduced(gray, SMALLEST / FACE / scale)
-            if found := self._search(coarse):
+        reduced = SMALLEST / FACE / scale
+        if self.smallest is None and reduced**2 < 1 - SAVED:
+            coarse = self._reduced(gray, reduced)
+            # a face covers fewer windows there, and there are fewer places to go wrong
+            if found := self._search(coarse, max(1, self.neighbours - 1)):
                 scale = coarse.shape[1] / picture.shape[1]
         # windows are compared by their own contrast already: equalising a whole picture first
         # loses faces on plain walls, and is a later try only
-        more = 1  # a picture that seems empty holds many more places than faces
-        found = found or self._search(gray, more)
-        found = found or self._search(self._cv2.equalizeHist(gray), more)
+        found = found or self._search(gray, self.neighbours)
+        found = found or self._search(self._cv2.equalizeHist(gray), self.neighbours)
         for angle in self.tilts if not found else ():
             found += self._search_tilted(gray, angle)
         height, width = picture.shape[:2]
@@ -137,14 +141,14 @@ class HaarDetector:
         size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
         return self._cv2.resize(gray, size, interpolation=self._cv2.INTER_AREA)
 
-    def _search(self, gray, more=0):
-        """Gray picture -> [((left, top, width, height), score)]; `more` windows must agree."""
+    def _search(self, gray, neighbours):
+        """Gray picture -> [((left, top, width, height), score)]."""
         if min(gray.shape) < SMALLEST:
             return []
         boxes, agreed = self._cascade.detectMultiScale2(
-            gray, scaleFactor=STEP, minNeighbors=self.neighbours + more
+            gray, scaleFactor=STEP, minNeighbors=neighbours
         )
-        scores = np.ravel(agreed) / (NEIGHBOURS + np.ravel(agreed))
+        scores = np.ravel(agreed) / (self.neighbours + np.ravel(agreed))
         return [(tuple(map(float, b)), float(s)) for b, s in zip(boxes, scores, strict=True)]
 
     def _search_tilted(self, gray, angle):
@@ -155,7 +159,7 @@ class HaarDetector:
         turned = cv2.warpAffine(gray, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
         back = cv2.invertAffineTransform(turn)
         found = []
-        for (left, top, across, down), score in self._search(turned, 1):
+        for (left, top, across, down), score in self._search(turned, self.neighbours):
             x, y = back @ (left + across / 2, top + down / 2, 1)
             found.append(((x - across / 2, y - down / 2, across, down), score))
         return found

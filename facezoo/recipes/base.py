@@ -254,7 +254,7 @@ class Recipe:
         return Recipe.from_dict(fields)
 
     def on_dataset(self, name, target=None):
-        """Return this recipe for another data set, under its first protocol, without a teacher.
+        """Return this recipe for another data set, under that set's first protocol.
 
         Args:
             name: of the data set.
@@ -270,9 +270,7 @@ class Recipe:
             target = self.target
         if target is None and len(targets) > 1:
             raise unknown(f"target of {name!r}", self.target, targets)
-        return dataclasses.replace(
-            self, dataset=name, target=target, protocol=None, teacher=None, reported=""
-        )
+        return dataclasses.replace(self, dataset=name, target=target, protocol=None, reported="")
 
     def smoke(self):
         """Return this recipe shrunk to seconds: 32 pictures a split, one epoch."""

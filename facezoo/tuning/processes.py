@@ -45,14 +45,15 @@ def run_workers(count, given, tell):
         workers.append(worker)
         # no argument, which any user may list; open as long as this process lives
         worker.stdin.write(
-            json.dumps({**given, "timeout": left, "at_most": SHIFT}).encode() + b"\n"
+            json.dumps({**given, "timeout": left, "at_most": SHIFT, "alone": count == 1}).encode()
+            + b"\n"
         )
         worker.stdin.flush()
 
     try:
         for _ in range(count):
             start()
-        while any(worker.poll() is None for worker in workers):
+        while any(worker.poll() in (None, AGAIN) for worker in workers):
             tell()
             time.sleep(POLL)
             for worker in [one for one in workers if one.poll() == AGAIN]:
@@ -70,13 +71,13 @@ def run_workers(count, given, tell):
                 worker.wait()
 
 
-def work(study, storage, folder, root, timeout, at_most):
+def work(study, storage, folder, at_most, **options):
     """Run trials of a study that exists; return whether all are done or the time is up."""
     from facezoo.terminal import starting_keras
 
     with starting_keras():
         from facezoo.tuning.searching import joined
-    with joined(study, storage, Path(folder), timeout=timeout, root=root) as worker:
+    with joined(study, storage, Path(folder), **options) as worker:
         return worker.work(at_most)
 
 

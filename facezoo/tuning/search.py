@@ -132,7 +132,7 @@ class Search:
         return {number: self.space.cell(number) for number in order}
 
 
-def open_study(name, storage, search=None, trials=None):
+def open_study(name, storage, search=None, trials=None, alone=False):
     """Make a study, or join the one of that name.
 
     Args:
@@ -140,6 +140,7 @@ def open_study(name, storage, search=None, trials=None):
         storage: Optuna's.
         search: what to search; None to join whatever the study searches.
         trials: when joining, another number of settings to try; None for the study's.
+        alone: no other worker draws settings now.
 
     Returns:
         (optuna.Study, `Search`).
@@ -176,7 +177,7 @@ def open_study(name, storage, search=None, trials=None):
                 search = dataclasses.replace(search, trials=trials)
     if made or stored is None or search != stored:
         study.set_user_attr(KEY, search.to_dict())  # those that join learn it
-    study.sampler, study.pruner = _sampler(search, study, made), _pruner(search)
+    study.sampler, study.pruner = _sampler(search, study, made or alone), _pruner(search)
     return study, search
 
 
@@ -262,10 +263,10 @@ def _refuse_another(stored, search, name):
             )
 
 
-def _sampler(search, study, made):
-    """The sampler of a method; the one that makes a study draws the same each time."""
+def _sampler(search, study, alone):
+    """The sampler of a method; one that is alone draws the same each time."""
     known = len(study.get_trials(deepcopy=False))
-    alone = made or (known and not live(study))
+    alone = alone or (known and not live(study))
     worker = 0 if alone else secrets.randbits(32)
     seed = int(np.random.SeedSequence([search.recipe.seed, known, worker]).generate_state(1)[0])
     if search.method == "gp":

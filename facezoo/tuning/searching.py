@@ -130,11 +130,12 @@ def joined(study, storage, folder, search=None, trials=None, callbacks=(), told=
         folder: Path of the study's folder.
         search, trials: as `open_study` takes them.
         callbacks, told: as `Worker` takes them.
-        **options: `root`, and `timeout` in seconds or None.
+        **options: `root`, `timeout` in seconds or None, and `alone` as `open_study` takes it.
     """
     timeout, root = options["timeout"], options["root"]
     with _quietly(), storage_at(storage) as opened:
-        study, search = open_study(study, opened, search, trials)
+        alone = options.get("alone", False)
+        study, search = open_study(study, opened, search, trials, alone)
         check(search.recipe, root)
         _refuse_other_data(study, search, root)
         _prove_writable(folder)
