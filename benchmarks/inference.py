@@ -217,7 +217,7 @@ def found(boxes, corners):
 
 def networks(workers):
     """Time every network alone, by runtime, in turn; a row each."""
-    asked = [("fer", kind, name, None) for name, kind in FERS.items() if name in workers]
+    asked = [(name, kind, name, None) for name, kind in FERS.items() if name in workers]
     for name in list_weights():
         files = get_card(name).files
         for kind in ("onnx", "onnx-int8"):
