@@ -686,6 +686,7 @@ class _Detector(Protocol):
 class Recognizer:
     detector: _Detector
     min_score: float
+    mirror: bool
     margin: float
     on_no_face: Literal["empty", "raise", "whole_image"]
     channel_order: Literal["rgb", "bgr"]
@@ -701,6 +702,7 @@ class Recognizer:
         runtime: Literal["onnx", "keras"] | None = None,
         margin: float = ...,
         min_score: float = 0.0,
+        mirror: bool = False,
         on_no_face: Literal["empty", "raise", "whole_image"] = "empty",
         channel_order: Literal["rgb", "bgr"] = "rgb",
         threads: int | None = None,

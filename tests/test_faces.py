@@ -56,6 +56,27 @@ def network(monkeypatch):
     return made
 
 
+def test_a_face_and_its_mirror_image_are_answered_for_alike(network, monkeypatch):
+    halves = [np.full((480, 640, 3), 30, np.uint8) for _ in range(2)]
+    halves[0][:, :320] = halves[1][:, 320:] = 220
+    plain = Network.predict
+    monkeypatch.setattr(Network, "predict", lambda self, faces: plain(self, faces[:, :, :24]))
+    answers = {}
+    for mirror in (False, True):
+        recognizer = Recognizer(detector="whole", mirror=mirror)
+        answers[mirror] = [one.probabilities for (one,) in recognizer.predict_batch(halves)]
+    assert answers[False][0] != answers[False][1]
+    for name, share in answers[True][0].items():
+        mean = np.mean([each[name] for each in answers[False]])
+        assert share == pytest.approx(mean) == pytest.approx(answers[True][1][name])
+
+
+def test_sides_are_not_mirrored(network, monkeypatch):
+    monkeypatch.setattr(Network, "label_set", POSE)
+    with pytest.raises(FacezooError, match="Got mirror=True for weights of left"):
+        Recognizer(mirror=True)
+
+
 def centres(found):
     return {(f.box[0] + f.box[2] / 2, f.box[1] + f.box[3] / 2) for f in found}
 

@@ -39,6 +39,9 @@ def predict(
             min=0, max=1, help="Leave out boxes of a lower score; sure ones have 0.8 and more."
         ),
     ] = 0.0,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Answer by the mean for a face and its mirror image.")
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="Print so many classes a face.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Write the photographs with frames here.")
@@ -63,7 +66,11 @@ def predict(
         )
     with _starting(weights):
         recognizer = Recognizer(
-            weights, detector=detector, on_no_face=on_no_face, min_score=min_score
+            weights,
+            detector=detector,
+            on_no_face=on_no_face,
+            min_score=min_score,
+            mirror=mirror,
         )
     for place in filter(None, (folder, crops, table and table.parent)):
         _make(place)
