@@ -43,9 +43,10 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         "inside the package; a builder's name alone stands for its *default*. Accuracy is of test "
         "pictures that chose nothing; *without copies* leaves out those that are byte for byte in "
         "training; *with its mirror image* averages the answers for a face and its mirror image "
-        "(`Recognizer(mirror=True)`, `predict --mirror`), for twice the time. Calibration error: expected, before and after one temperature that "
-        "was fitted on validation pictures. MB of the .onnx file; milliseconds a face on "
-        "onnxruntime with two threads, alone and in a batch of 64.",
+        "(`Recognizer(mirror=True)`, `predict --mirror`), for twice the time. Calibration "
+        "error: expected, before and after one temperature that was fitted on validation "
+        "pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two threads, alone "
+        "and in a batch of 64.",
         weights_table(speed, folder, "weights/"),
     ]
     if speed["rows"]:
