@@ -45,8 +45,8 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         "training; *with its mirror image* averages the answers for a face and its mirror image "
         "(`Recognizer(mirror=True)`, `predict --mirror`), for twice the time. Calibration "
         "error: expected, before and after one temperature that was fitted on validation "
-        "pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two threads, alone "
-        "and in a batch of 64.",
+        "pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two threads, "
+        "alone and in a batch of 64.",
         weights_table(speed, folder, "weights/"),
     ]
     if speed["rows"]:
