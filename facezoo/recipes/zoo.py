@@ -11,7 +11,7 @@ differs is the network.
 
 `-taught` learns half from the labels and half from the answers of `facezoo_base.fer2013-v1`,
 which soften the label of a picture that carries a wrong one. That network knows the same training
-pictures and no other, so its pupil draws its parts by its seed.
+pictures and no other, so its pupils draw their parts by its seed.
 
 `-ferplus` learns the votes of FER+'s ten annotators; no other recipe
 sees them. LeNet-5 for CMU's pose and eyes is study A's own recipe, in `cmu.py`.
@@ -60,6 +60,12 @@ RECIPES = {
             "facezoo-small-fer2013-taught",
             "facezoo_small",
             "facezoo_small, taught by facezoo_base",
+            **TAUGHT,
+        ),
+        _network(
+            "facezoo-base-fer2013-taught",
+            "facezoo_base",
+            "facezoo_base, taught by one trained before it",
             **TAUGHT,
         ),
         _network(
