@@ -466,7 +466,7 @@ def test_a_long_search_hands_over_to_fresh_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(
         processes.subprocess, "Popen", lambda *args, **kw: began.append(args) or start(*args, **kw)
     )
-    space, drawn = {"learning_rate": Range(0.001, 0.01)}, []
+    space, drawn = {"learning_rate": {"low": 0.001, "high": 0.01}}, []
     for runs in (tmp_path / "first", tmp_path / "second"):
         result = tune(TINY, space, method="random", trials=2, seeds=0, runs=runs)
         assert set(result.trials["state"]) == {"complete"} and len(result.trials) == 2
