@@ -85,7 +85,7 @@ def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, f
         card = dataclasses.replace(card, temperature=temperature, facts=facts)
         card.metrics.update(_measured(model, data, raw, root))
         model.card = card
-        files["onnx"] = export(model, made / f"{name}.onnx", half=True)
+        files["onnx"] = _exported(model, made / f"{name}.onnx")
         card.metrics["onnx"] = _onnx_figures(files["onnx"], data)
         if int8:
             files |= _int8(model, made / f"{name}.int8.onnx", data, card.metrics)
@@ -113,6 +113,14 @@ def _check_name(card, folder):
             f"Got name {name!r}, which {folder} holds; expected a new one. Raise the number at "
             "its end: what people have installed is never another network."
         )
+
+
+def _exported(model, path):
+    """Export with 16-bit weights, or with whole ones where an answer would move too far."""
+    try:
+        return export(model, path, half=True)
+    except WeightsError:
+        return export(model, path)
 
 
 def _in_16_bits(model, card, path):
