@@ -80,9 +80,9 @@ def with_labels(split, labels):
 
 def _pictures(trained_on, recipe):
     """What says which pictures train, validate and test."""
-    return recipe.dataset, trained_on.protocol, recipe.drawn_with, trained_on.fingerprint
+    return trained_on.protocol, recipe.drawn_with, trained_on.fingerprint
 
 
 def _told(pictures):
-    dataset, protocol, seed, fingerprint = pictures
-    return f"{dataset}/{protocol}, parts drawn by seed {seed}, prepared as {fingerprint[:8]}"
+    protocol, seed, fingerprint = pictures
+    return f"{protocol}, parts drawn by seed {seed}, prepared as {fingerprint[:8]}"
