@@ -17,7 +17,7 @@ import time
 
 import cv2
 import numpy as np
-from inference import HEAD, composites
+from composites import composites, found
 from pages import ROOT
 from render import render
 
@@ -66,28 +66,20 @@ def expw(path):
 
 def measure(find, photographs, sized):
     """Return what a finder finds, and how long it takes; `sized` boxes count alone."""
-    found = faces = beside = 0
+    hits = faces = beside = 0
     began = time.process_time()
     boxes = [find(picture) for picture, _ in photographs]
     taken = time.process_time() - began
     for got, (_, labelled) in zip(boxes, photographs, strict=True):
-        meets = [[_meets(box, face, sized) for box in got] for face in labelled]
-        found, faces = found + sum(map(any, meets)), faces + len(labelled)
-        beside += sum(not any(column) for column in zip(*meets, strict=True))
+        right, wrong = found(got, labelled, sized)
+        hits, beside, faces = hits + right, beside + wrong, faces + len(labelled)
     return {
         "photographs": len(photographs),
         "faces": faces,
-        "recall": found / faces,
+        "recall": hits / faces,
         "boxes_beside": beside,
         "milliseconds": taken / len(photographs) * 1000,
     }
-
-
-def _meets(box, face, sized):
-    (x, y, across, down), (left, top, width, height) = box, face
-    near = abs(x + across / 2 - left - width / 2) < width / 4
-    near = near and abs(y + down / 2 - top - height / 2) < height / 4
-    return near and (not sized or width / 2 <= across <= 2 * width)
 
 
 def main():
@@ -97,13 +89,7 @@ def main():
     from facezoo.training import environment
 
     cv2.setNumThreads(1)
-    pictures = {
-        f"{heads} of CMU's heads": [
-            (picture, [(*corner, *HEAD) for corner in corners])
-            for picture, corners in composites(PHOTOS, heads)
-        ]
-        for heads in (1, 10)
-    }
+    pictures = {f"{heads} of CMU's heads": composites(PHOTOS, heads) for heads in (1, 10)}
     pictures["ExpW"] = expw(chosen.archive)
     finders = {
         "facezoo": boxes_of(HaarDetector()),

@@ -7,24 +7,22 @@ but the first tenth, and the most that was seen.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import tempfile
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 from pages import ROOT
 from render import render
+from watch import descendants, megabytes
 
 from facezoo import get_recipe, train, tune
 from facezoo.training import environment
 
 STORED = ROOT / "results" / "growth.json"
 EPOCHS, TRIALS = 200, 500
-ENDED = (FileNotFoundError, ProcessLookupError, PermissionError)  # what is read of an ended process
 RECIPE = get_recipe("synthetic-lenet5-expression").override({"limit": 256, "patience": None})
 
 
@@ -41,39 +39,19 @@ class Watch(keras.callbacks.Callback):
 
     def __call__(self, number, *_):
         """Read for epoch or trial `number`."""
-        at_work = family(os.getpid())
-        memory = sum(anonymous(pid) for pid in at_work)
+        at_work = [os.getpid(), *descendants(os.getpid())]
+        memory = sum(megabytes(pid, "RssAnon") for pid in at_work)
         files = sum(open_files(pid) for pid in at_work)
         most = max(self.read.get(number, (0,))[0], memory)
         self.read[number] = (most, files)
 
 
-def family(pid):
-    """Return a process and its living descendants."""
-    found = [pid]
-    with contextlib.suppress(*ENDED):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(*ENDED):
-                for child in (task / "children").read_text().split():
-                    found += family(int(child))
-    return found
-
-
 def open_files(pid):
-    """Return how many a process has."""
-    with contextlib.suppress(*ENDED):
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    return 0
-
-
-def anonymous(pid):
-    """Return the megabytes of a process that no file backs."""
+    """Return how many a process has; 0 once it has ended."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except ENDED:
-        return 0.0
-    line = [line for line in status.splitlines() if line.startswith("RssAnon")]
-    return int(line[0].split()[1]) / 1024 if line else 0.0  # none, of one that is ending
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
 
 
 def epochs(watch, folder):

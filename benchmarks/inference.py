@@ -1,7 +1,6 @@
 """From a photo to an answer, timed: facezoo, and the package fer beside it where it is installed.
 
-    python benchmarks/inference.py --fer PYTHON [--json FILE]
-    python benchmarks/inference.py --render
+    python benchmarks/inference.py --fer PYTHON
 
 PYTHON is the interpreter of an environment that has `fer`; what its MTCNN alone needs (PyTorch,
 facenet-pytorch) may be left out, for both sides find faces with OpenCV's Haar cascade here. Both
@@ -28,32 +27,25 @@ import time
 from pathlib import Path
 
 import numpy as np
+from composites import composites, found
 from pages import ROOT
-from PIL import Image
 from render import render
 
-from facezoo import load_dataset
 from facezoo.weights import get_card, list_weights
 from facezoo.weights.manifest import weight_file
 
 STORED = ROOT / "results" / "inference.json"
 WORKER = Path(__file__).with_name("inference_worker.py")
 THREADS, STARTS, ROUNDS, PHOTOS, FOLDER, FRAMES = 2, 5, 7, 12, 1000, 300
-WIDTH, HEIGHT, HEAD = 640, 480, (128, 120)
-WALL = 128
 FERS = {"fer": "TensorFlow Lite, int8", "fer-keras": "Keras"}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fer", help="interpreter of an environment with fer")
-    parser.add_argument("--json", type=Path, default=STORED, help="where the figures go")
-    parser.add_argument("--render", action="store_true", help="measure nothing")
-    options = parser.parse_args()
-    if not options.render:
-        options.json.write_text(json.dumps(measure(options.fer), indent=1) + "\n", "utf-8")
-    if options.json == STORED:
-        render()
+    measured = measure(parser.parse_args().fer)
+    STORED.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
+    render()
 
 
 def measure(fer):
@@ -88,32 +80,13 @@ def measure(fer):
                 worker.close()
 
 
-def composites(count, heads):
-    """Return [(uint8 (480, 640, 3), [(left, top) of every head's photograph])]."""
-    data = load_dataset("cmu_faces", target="pose", protocol="random80")
-    straight = data.label_set.index("straight")
-    pool = data.test.images[np.flatnonzero(data.test.classes == straight)]
-    rng = np.random.default_rng(heads)
-    columns, rows = WIDTH // HEAD[0], HEIGHT // HEAD[1]
-    made = []
-    for _ in range(count):
-        picture = np.full((HEIGHT, WIDTH, 3), WALL, np.uint8)
-        cells = rng.choice(columns * rows, heads, replace=False)
-        corners = [(int(c % columns) * HEAD[0], int(c // columns) * HEAD[1]) for c in cells]
-        for (left, top), head in zip(corners, rng.choice(len(pool), heads), strict=True):
-            face = Image.fromarray(pool[head][..., 0]).resize(HEAD, Image.Resampling.BICUBIC)
-            picture[top : top + HEAD[1], left : left + HEAD[0]] = np.asarray(face)[..., None]
-        made.append((picture, corners))
-    return made
-
-
 def photographs(folder, heads):
     """Write `composites` as .npy; return them with paths in place of pixels."""
     written = []
-    for number, (picture, corners) in enumerate(composites(PHOTOS, heads)):
+    for number, (picture, faces_at) in enumerate(composites(PHOTOS, heads)):
         path = folder / f"{heads}-{number}.npy"
         np.save(path, picture)
-        written.append((str(path), corners))
+        written.append((str(path), faces_at))
     return written
 
 
@@ -178,12 +151,12 @@ def compare(workers, heads, photos):
     taken = {name: [] for name in workers}
     counts = {name: np.zeros(2, int) for name in workers}
     for turn in range(ROUNDS):
-        for path, corners in photos:
+        for path, faces_at in photos:
             for name, worker in workers.items():
                 answer = worker.ask(photo=path)
                 taken[name].append(answer["ms"])
                 if turn == 0:
-                    counts[name] += found(answer["boxes"], corners)
+                    counts[name] += found(answer["boxes"], faces_at)
     faces = heads * len(photos)
     return {
         "heads": heads,
@@ -197,22 +170,6 @@ def compare(workers, heads, photos):
             for name, (hit, wrong) in ((name, counts[name].tolist()) for name in workers)
         },
     }
-
-
-def found(boxes, corners):
-    """Return (faces found, boxes that hold none)."""
-    width, height = HEAD
-    hit, wrong = set(), 0
-    for left, top, across, down in boxes:
-        x, y = left + across / 2, top + down / 2
-        inside = [
-            i
-            for i, (cx, cy) in enumerate(corners)
-            if abs(x - cx - width / 2) < width / 4 and abs(y - cy - height / 2) < height / 4
-        ]
-        hit |= set(inside)
-        wrong += not inside
-    return len(hit), wrong
 
 
 def networks(workers):

@@ -95,17 +95,18 @@ class Facezoo:
 
     def video(self, count, every, like):
         """Frames a second of a video of a head that moves, and how often it was told."""
+        from composites import WALL
+
         from facezoo.faces.video import Video, VideoFile, recognize_frames
 
         photo = np.load(like)
-        wall = photo[0, 0] if (photo[0, 0] == photo[-1, -1]).all() else photo[-1, 0]
-        rows, columns = (np.flatnonzero((photo != wall).any(axes)) for axes in ((1, 2), (0, 2)))
+        rows, columns = (np.flatnonzero((photo != WALL).any(axes)) for axes in ((1, 2), (0, 2)))
         head = photo[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "video.mp4"
             with VideoFile(path, (photo.shape[1], photo.shape[0]), 30.0) as file:
                 for i in range(count):
-                    frame = np.full_like(photo, wall)
+                    frame = np.full_like(photo, WALL)
                     top, left = 100 + i // 2, 20 + 3 * i // 2  # it moves down to the right
                     frame[top : top + len(head), left : left + head.shape[1]] = head
                     file.write(frame)
