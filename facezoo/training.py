@@ -9,7 +9,6 @@ import dataclasses
 import datetime
 import inspect
 import platform
-import warnings
 
 import keras
 import numpy as np
@@ -18,24 +17,17 @@ from sklearn.utils.class_weight import compute_class_weight
 from facezoo import backend
 from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
-from facezoo.callbacks import (
-    AveragedWeights,
-    CollapseWatch,
-    EarlyStopping,
-    ReduceOnPlateau,
-    Reseed,
-    RunKeeper,
-)
+from facezoo.callbacks import AveragedWeights, CollapseWatch, Reseed
+from facezoo.checkpoints import check_facts, facts_of, keeping, load_checkpoint, take_up
+from facezoo.compiling import compile_model
 from facezoo.distillation import one_hot, taught, teacher_sha256, with_labels
-from facezoo.errors import FacezooError, ParallelError, RecipeError, RunError, unknown
+from facezoo.errors import FacezooError, RecipeError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
-from facezoo.files import sha256
 from facezoo.models import build_model, get_builder
-from facezoo.models.blocks import H5_ERRORS
 from facezoo.models.pixels import PixelModel, pixel_input
 from facezoo.parallel import Parallel
 from facezoo.recipes import Recipe, get_recipe, load_data
-from facezoo.runs import FORMAT, RunFolder
+from facezoo.runs import RunFolder
 from facezoo.version import __version__
 
 
@@ -210,17 +202,18 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
         backend.enable_determinism()
     parallel = parallel or Parallel()
     state = run.state if run is not None else None
-    facts = _facts(data, recipe)
-    _check_facts(facts, run, state, parallel)
+    facts = facts_of(data, recipe)
+    check_facts(facts, run, state, parallel)
     train_split, validation = _targets(data, recipe)
     with parallel.scope(), _precision(recipe.precision):
         backend.set_seeds(recipe.seed)
         watch = CollapseWatch(data.validation.classes, data.label_set)
         model = _augmented(_build(recipe, data), recipe)
-        _compile(model, recipe, train_split, watch.answers, parallel)
+        backend.fuse_normalization(model)
+        compile_model(model, recipe, train_split, watch.answers, parallel)
         model.optimizer.build(model.trainable_variables)  # else a checkpoint lacks its place
-        early, others, keeper = _keeping(run, recipe, facts, state, watch)
-        done, stopped = _take_up(run, model, keeper, others, parallel)
+        early, others, keeper = keeping(run, recipe, facts, state, watch)
+        done, stopped = take_up(run, model, keeper, others, parallel)
         averaged = [AveragedWeights(loaded=done > 0)] if recipe.ema else []
         if done < recipe.epochs and not stopped:
             model.fit(
@@ -239,7 +232,7 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
     # then answers alike
     with _precision("float32"):
         final = _build(recipe, data)
-        _load(_augmented(final, recipe), run.path / keeper.entries[0]["best"])
+        load_checkpoint(_augmented(final, recipe), run.path / keeper.entries[0]["best"])
     run.write_file("model.keras", final.save)
 
 
@@ -303,145 +296,6 @@ def _augmented(inner, recipe):
     return PixelModel(pixels, inner(RandomAugmentation(recipe.augmentation)(pixels)))
 
 
-def _compile(model, recipe, split, answers, parallel):
-    if split.labels.ndim == 1:
-        loss = keras.losses.SparseCategoricalCrossentropy()
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    else:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-    steps = -(-len(split) // recipe.batch_size)
-    # where batches are filled up for several devices, what fills them weighs nothing
-    kind = "metrics" if parallel.devices == 1 else "weighted_metrics"
-    model.compile(
-        optimizer=_optimizer(recipe, steps),
-        loss=loss,
-        jit_compile=backend.jit_compile_default(),
-        **{kind: [accuracy, answers]},
-    )
-    if parallel.devices > 1 and keras.backend.backend() == "tensorflow":
-        _build_metrics(model, split.labels)
-
-
-def _build_metrics(model, labels):
-    """Do what Keras would do from a first batch under `MirroredStrategy`.
-
-    It would begin an epoch of the pipeline for it, and take the mean of uint8 pictures over the
-    devices, which is a float.
-    """
-    pixels = keras.KerasTensor((None, *model.input_shape[1:]), "uint8")
-    model._symbolic_build(
-        data_batch=(pixels, keras.KerasTensor((None, *labels.shape[1:]), str(labels.dtype)))
-    )
-    model._maybe_symbolic_build = lambda **_: None
-
-
-def _optimizer(recipe, steps):
-    """A Keras optimizer; `steps` is the number of batches of an epoch."""
-    rate, schedule = recipe.learning_rate, recipe.schedule
-    if schedule.kind == "cosine":
-        warm = schedule.warmup_epochs * steps
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warm else rate,
-            decay_steps=max(1, recipe.epochs * steps - warm),
-            alpha=schedule.floor / rate,
-            warmup_target=rate if warm else None,
-            warmup_steps=warm,
-        )
-    config = {"learning_rate": rate, **recipe.optimizer_args}
-    if recipe.ema:
-        config |= {"use_ema": True, "ema_momentum": recipe.ema}
-    try:
-        return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
-    except (TypeError, ValueError) as error:
-        raise RunError(
-            f"Got optimizer_args={recipe.optimizer_args!r} for {recipe.optimizer!r}, which refuses "
-            f"them ({error}); expected arguments of that Keras optimizer. Change optimizer_args."
-        ) from None
-
-
-def _keeping(run, recipe, facts, state, watch):
-    """Make the callbacks that remember, and the one that writes."""
-    never = recipe.epochs + 1
-    early = EarlyStopping(monitor=recipe.monitor, patience=recipe.patience or never)
-    others = {"early": early, "collapse": watch}
-    if recipe.schedule.kind == "plateau":
-        others["plateau"] = ReduceOnPlateau(
-            monitor=recipe.monitor,
-            factor=recipe.schedule.factor,
-            patience=recipe.schedule.patience,
-            min_lr=recipe.schedule.floor,
-        )
-    entries = state["checkpoints"] if state is not None else ()
-    return early, others, RunKeeper(run, facts, early, others, entries=entries)
-
-
-def _check_facts(facts, run, state, parallel):
-    """Refuse other data than those that a run was started with, or than host 0's."""
-    if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
-        raise RunError(
-            f"Got another {changed[0]} than the run {str(run.path)!r} was started with; expected "
-            "the same data. Prepare that data set again, or start a new run."
-        )
-    first = parallel.share(facts)
-    if changed := [k for k in facts if first[k] != facts[k]]:
-        raise ParallelError(
-            f"Got another {changed[0]} than host 0 has; expected the same data on every host. "
-            "Prepare that data set from the same archive."
-        )
-
-
-def _take_up(run, model, keeper, others, parallel):
-    """Load the newest whole checkpoint; return the number of epochs done, and whether to stop."""
-    if parallel.leads:
-        _drop_damaged(run, keeper)
-        done = keeper.entries[0]["epoch"] if keeper.entries else 0
-        keeper.history = run.history.iloc[:done].to_dict("records")
-    entry = parallel.share(keeper.entries[0] if keeper.entries else None)
-    if entry is None:
-        return 0, False
-    path = run.path / entry["checkpoint"] if parallel.leads else None
-    with parallel.shared_file(path) as whole:
-        _load(model, whole)
-    for key, each in others.items():
-        each.recall(entry["memory"].get(key, {}))
-    return entry["epoch"], entry["stopped"]
-
-
-def _drop_damaged(run, keeper):
-    """Forget the checkpoints that are not whole."""
-    for number, entry in enumerate(keeper.entries):
-        path, best = run.path / entry["checkpoint"], run.path / entry["best"]
-        digests = {path: entry["sha256"], best: entry.get("best_sha256")}
-        damaged = [
-            name
-            for name, digest in digests.items()
-            if not name.is_file() or digest not in (None, sha256(name))
-        ]
-        if not damaged:
-            keeper.entries = keeper.entries[number:]
-            return
-        warnings.warn(
-            f"{damaged[0]} is damaged or missing; going on from the one before.", stacklevel=2
-        )
-    if keeper.entries:
-        raise RunError(
-            f"Got no whole checkpoint in {str(run.path)!r}; expected one of "
-            f"{[e['checkpoint'] for e in keeper.entries]}. Start a new run."
-        )
-
-
-def _load(model, path):
-    """Load a checkpoint whose sha256 is right, whatever it holds."""
-    try:
-        model.load_weights(path)
-    except H5_ERRORS:
-        raise RunError(
-            f"Got {str(path)!r}, which does not hold this recipe's weights; expected a checkpoint "
-            "of its own. Start a new run."
-        ) from None
-
-
 def _feed(split, recipe, parallel, epoch=None):
     """Batches for fit: shuffled and augmented from `epoch` on, or plain for None."""
     training = epoch is not None
@@ -462,18 +316,3 @@ def _class_weight(recipe, split):
     present = np.unique(split.classes)
     weights = compute_class_weight(recipe.class_weight, classes=present, y=split.classes)
     return {int(c): float(w) for c, w in zip(present, weights, strict=True)}
-
-
-def _facts(data, recipe):
-    """What must be the same when a run goes on."""
-    teacher = {"teacher": teacher_sha256(data, recipe)} if recipe.teacher else {}
-    return {
-        **teacher,
-        "format": FORMAT,
-        "protocol": data.protocol,
-        "target": data.target,
-        "label_set": data.label_set.to_dict(),
-        "input_shape": list(data.input_shape),
-        "fingerprint": data.fingerprint,
-        "pictures": {s.name: len(s) for s in (data.train, data.validation, data.test)},
-    }
