@@ -189,54 +189,6 @@ def jit_compile_default():
     return "auto" if keras.backend.backend() != "tensorflow" or on_gpu else False
 
 
-def fuse_normalization(model):
-    """Let a model's layers normalise a training batch in one kernel; nothing but on TensorFlow.
-
-    Keras composes batch normalisation of a dozen operations in float32, each a pass over the
-    maps. In one of TensorFlow's own, also in bfloat16, a training step of facezoo_small takes 0.6
-    of the time in mixed bfloat16 on two cores (`benchmarks/normalization.py`). The layers stay
-    Keras' own: what they compute is the same but for rounding, and so is what is saved. Left alone
-    are layers whose channels do not fill whole vectors of 16, which the kernel is slower with.
-
-    Args:
-        model: Keras model, before it is compiled; models inside it are gone into.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            fuse_normalization(layer)
-        elif type(layer) is keras.layers.BatchNormalization and _fusible(layer):
-            layer.call = functools.partial(_fused_normalization, layer)
-
-
-def _fusible(layer):
-    plain = layer.scale and layer.center and not (layer.renorm or layer.synchronized)
-    maps = layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
-    return plain and maps and layer.gamma.shape[0] % 16 == 0
-
-
-def _fused_normalization(layer, inputs, training=None, mask=None):
-    """Stand in for the `call` of a `BatchNormalization` over (batch, h, w, c)."""
-    if not training or not layer.trainable or mask is not None:
-        return type(layer).call(layer, inputs, training=training, mask=mask)
-    import tensorflow as tf
-
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=inputs,
-        scale=layer.gamma,
-        offset=layer.beta,
-        mean=[],
-        variance=[],
-        epsilon=layer.epsilon,
-    )
-    count = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
-    variance *= (count - 1) / count  # Keras keeps the batch's own, without Bessel's correction
-    for kept, found in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-        kept.assign(kept * layer.momentum + found * (1 - layer.momentum))
-    return outputs
-
-
 def data_parallel(devices):
     """Spread what is built and fitted in a context over several devices.
 

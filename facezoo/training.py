@@ -23,6 +23,7 @@ from facezoo.compiling import compile_model
 from facezoo.distillation import one_hot, taught, teacher_sha256, with_labels
 from facezoo.errors import FacezooError, RecipeError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
+from facezoo.kernels import quicken
 from facezoo.models import build_model, get_builder
 from facezoo.models.pixels import PixelModel, pixel_input
 from facezoo.parallel import Parallel
@@ -209,7 +210,7 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
         backend.set_seeds(recipe.seed)
         watch = CollapseWatch(data.validation.classes, data.label_set)
         model = _augmented(_build(recipe, data), recipe)
-        backend.fuse_normalization(model)
+        quicken(model)
         compile_model(model, recipe, train_split, watch.answers, parallel)
         model.optimizer.build(model.trainable_variables)  # else a checkpoint lacks its place
         early, others, keeper = keeping(run, recipe, facts, state, watch)

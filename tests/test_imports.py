@@ -14,7 +14,7 @@ PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
     {"errors", "lazy", "version"},
     {"labels", "augment", "pictures", "files", "pixel_check"},
-    {"backend", "datasets", "models", "runtime"},
+    {"backend", "datasets", "kernels", "models", "runtime"},
     {
         "augment_layer",
         "baseline",
@@ -36,7 +36,7 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
     {"__main__", "__init__"},
 )
 ONLY_IN = {
-    "tensorflow": {"pipeline", "backend"},
+    "tensorflow": {"pipeline", "backend", "kernels"},
     "cv2": {"faces"},
     "optuna": {"tuning"},
     "typer": {"cli"},
