@@ -268,6 +268,29 @@ def parallel(results):
     )
 
 
+def kernels(results):
+    """Render a training step beside one with Keras' own kernels."""
+    lines = [
+        f"| a training step of {results['batch']} pictures | precision | facezoo | Keras alone "
+        "| faster by |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['network']} | {row['precision']} | {row['ours']:.0f} ms | {row['keras']:.0f} ms "
+        f"| {row['faster']:.2f} |"
+        for row in results["rows"]
+    ]
+    made = made_by(results, "kernels")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"`facezoo train` on TensorFlow beside the same model as Keras compiles it; medians of "
+            f"{results['rounds']} alternating rounds. {made}\n",
+        ]
+    )
+
+
 def weights(results):
     """Render a row for every shipped network."""
     return f"{weights_table(results)}\n\n{made_by(results, 'weights')}\n"
@@ -287,6 +310,7 @@ TABLES = {
     "startup": startup,
     "tuning": tuning,
     "parallel": parallel,
+    "kernels": kernels,
 }
 PLACES = {"parallel": "docs/parallel.md"}  # other than README.md
 
