@@ -285,7 +285,7 @@ def kernels(results):
         [
             *lines,
             "",
-            f"`facezoo train` on TensorFlow beside the same model as Keras compiles it; medians of "
+            f"With Adam on TensorFlow, beside the same model as Keras compiles it; medians of "
             f"{results['rounds']} alternating rounds. {made}\n",
         ]
     )

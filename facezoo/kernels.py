@@ -8,12 +8,14 @@ import functools
 
 import keras
 
-VECTOR = 16  # channels: FusedBatchNormV3 is slower than Keras' way where they do not fill vectors
+from facezoo import backend
+
+VECTOR = 16  # channels that a processor takes at once; the kernels want whole ones
 SMALL = 36  # places of a map up to which a matrix product is the quicker gradient of a kernel
 
 
 def quicken(model):
-    """Give the layers of a model quicker kernels for training; nothing but on TensorFlow.
+    """Give a model's layers quicker kernels for training, on processors and TensorFlow alone.
 
     Batch normalisation, which Keras composes of a dozen operations in float32, each a pass over
     the maps, is one operation, also in bfloat16. The gradient of a bfloat16 convolution's kernel
@@ -21,30 +23,29 @@ def quicken(model):
     a fifth of what the processor multiplies at once.
 
     Args:
-        model: Keras model, before it is compiled; models inside it are gone into.
+        model: Keras model, before it is compiled; layers inside layers are gone into.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or backend.jit_compile_default() is not False:
         return
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            quicken(layer)
-        elif type(layer) is keras.layers.BatchNormalization and _fusible(layer):
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.BatchNormalization and _fusible(layer):
             layer.call = functools.partial(_normalize, layer)
-        elif type(layer) is keras.layers.Conv2D and _small(layer):
-            layer.convolution_op = functools.partial(_convolve, layer.padding.upper())
+        elif type(layer) is keras.layers.Conv2D and _plain(layer):
+            layer.convolution_op = functools.partial(_convolve, layer)
 
 
 def _fusible(layer):
+    if not layer.built:
+        return False
     plain = layer.scale and layer.center and not (layer.renorm or layer.synchronized)
     maps = layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
-    return plain and maps and layer.gamma.shape[0] % VECTOR == 0
+    kept = layer.variable_dtype == "float32" and layer.compute_dtype != "float64"
+    return plain and maps and kept and layer.gamma.shape[0] % VECTOR == 0
 
 
-def _small(layer):
-    height, width, channels = layer.input.shape[1:]
-    plain = layer.groups == 1 and layer.strides == layer.dilation_rate == (1, 1)
-    maps = layer.data_format == "channels_last" and height * width <= SMALL
-    return plain and maps and channels >= VECTOR and layer.compute_dtype == "bfloat16"
+def _plain(layer):
+    ordinary = layer.groups == 1 and layer.strides == layer.dilation_rate == (1, 1)
+    return ordinary and layer.data_format == "channels_last" and layer.compute_dtype == "bfloat16"
 
 
 def _normalize(layer, inputs, training=None, mask=None):
@@ -68,12 +69,19 @@ def _normalize(layer, inputs, training=None, mask=None):
     return outputs
 
 
-def _convolve(padding, inputs, kernel):
+def _convolve(layer, inputs, kernel):
     """Stand in for `convolution_op`: (batch, h, w, c) and (k, l, c, d) -> (batch, h', w', d)."""
+    height, width, channels = inputs.shape[1:]
+    if None in (height, width) or height * width > SMALL or channels < VECTOR:
+        return type(layer).convolution_op(layer, inputs, kernel)
     import tensorflow as tf
+
+    padding = layer.padding.upper()
 
     @tf.custom_gradient
     def convolve(inputs, kernel):
+        outputs = tf.nn.conv2d(inputs, kernel, 1, padding)
+
         def gradient(upstream):
             of_inputs = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=tf.shape(inputs),
@@ -82,9 +90,10 @@ def _convolve(padding, inputs, kernel):
                 strides=[1, 1, 1, 1],
                 padding=padding,
             )
+            upstream = tf.ensure_shape(upstream, outputs.shape)
             return of_inputs, _kernel_gradient(inputs, upstream, kernel.shape, padding)
 
-        return tf.nn.conv2d(inputs, kernel, 1, padding), gradient
+        return outputs, gradient
 
     return convolve(inputs, tf.convert_to_tensor(kernel))
 

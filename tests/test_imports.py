@@ -14,7 +14,7 @@ PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
     {"errors", "lazy", "version"},
     {"labels", "augment", "pictures", "files", "pixel_check"},
-    {"backend", "datasets", "kernels", "models", "runtime"},
+    {"backend", "datasets", "models", "runtime"},
     {
         "augment_layer",
         "baseline",
@@ -22,6 +22,7 @@ LEVELS = (  # docs/architecture.md explains them; a module imports from lower le
         "calibration",
         "compiling",
         "explain",
+        "kernels",
         "parallel",
         "recipes",
         "report",

@@ -5,23 +5,28 @@ import numpy as np
 import pytest
 from keras import layers
 
+from facezoo import kernels
 from facezoo.kernels import quicken
+from facezoo.models.ippm import InceptionPyramidPooling
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="they are TensorFlow's"
 )
 
 
-def network(policy="float32", padding="same", size=3, channels=32):
+def network(policy="float32", channels=32, maps=(6, 5, 16), **conv):
     keras.utils.set_random_seed(0)
-    x = pixels = keras.Input((6, 5, 16))
-    x = layers.Conv2D(channels, size, padding=padding, use_bias=False, dtype=policy, name="conv")(x)
+    conv = {"kernel_size": 3, "padding": "same", **conv}
+    x = pixels = keras.Input(maps)
+    x = layers.Conv2D(channels, use_bias=False, dtype=policy, name="conv", **conv)(x)
     x = layers.BatchNormalization(dtype=policy, momentum=0.5, name="norm")(x)
     x = layers.ReLU(dtype=policy)(x)
-    x = layers.Dense(3, dtype="float32", name="dense")(
-        layers.GlobalAveragePooling2D(dtype="float32")(x)
-    )
-    return keras.Model(pixels, x)
+    x = layers.GlobalAveragePooling2D(dtype="float32")(x)
+    return keras.Model(pixels, layers.Dense(3, dtype="float32", name="dense")(x))
+
+
+def replaced(model, name):
+    return {"call", "convolution_op"} & vars(model.get_layer(name)).keys()
 
 
 def trained(model, steps=2):
@@ -47,38 +52,83 @@ def assert_alike(found, expected, tolerance):
 
 
 def test_steps_are_those_of_keras():
-    assert_alike(trained(quick()), trained(network()), 1e-4)
+    model = quick()
+    assert replaced(model, "norm") and not replaced(model, "conv")
+    assert_alike(trained(model), trained(network()), 1e-4)
 
 
 @pytest.mark.parametrize(
-    ("padding", "size"), [("same", 3), ("same", 1), ("same", (2, 5)), ("valid", 3)]
+    "conv",
+    [
+        {},
+        {"kernel_size": 1},
+        {"kernel_size": (2, 5)},
+        {"padding": "valid"},
+        {"strides": 2},
+        {"dilation_rate": 2},
+        {"groups": 2, "channels": 8},
+        {"maps": (7, 6, 16)},
+        {"maps": (6, 6, 8)},
+    ],
 )
-def test_steps_in_bfloat16_are_those_of_keras_but_for_rounding(padding, size):
-    options = {"policy": "mixed_bfloat16", "padding": padding, "size": size}
-    assert_alike(trained(quick(**options)), trained(network(**options)), 0.02)
+def test_steps_in_bfloat16_are_those_of_keras_but_for_rounding(conv):
+    options = {"policy": "mixed_bfloat16", **conv}
+    assert_alike(trained(quick(**options)), trained(network(**options)), 0.005)
 
 
-def test_a_model_inside_a_model_is_gone_into():
+def test_a_kernel_over_small_maps_alone_is_replaced(monkeypatch):
+    calls = []
+    monkeypatch.setattr(kernels, "_kernel_gradient", lambda *_: calls.append(1) or 1 / 0)
+    plain = [{"maps": (7, 6, 16)}, {"maps": (6, 6, 8)}, {"strides": 2}, {"groups": 2}]
+    for conv in plain:
+        trained(quick(policy="mixed_bfloat16", **conv))
+    assert not calls
+    with pytest.raises(ZeroDivisionError):
+        trained(quick(policy="mixed_bfloat16"))
+
+
+def test_layers_inside_models_and_layers_are_gone_into():
     def nested(model):
         pixels = keras.Input(model.input_shape[1:])
         return keras.Model(pixels, model(pixels))
 
     outer = nested(network())
     quicken(outer)
-    assert "call" in vars(outer.layers[1].get_layer("norm"))
+    assert replaced(outer.layers[1], "norm")
     assert_alike(trained(outer), trained(nested(network())), 1e-4)
+    pyramid = InceptionPyramidPooling(filters=16, dtype="mixed_bfloat16")
+    pixels = keras.Input((2, 2, 16))
+    quicken(keras.Model(pixels, pyramid(pixels)))
+    convs = [each for each in pyramid._flatten_layers() if isinstance(each, layers.Conv2D)]
+    assert convs and all("convolution_op" in vars(conv) for conv in convs)
 
 
-def test_layers_that_it_would_slow_or_change_are_left_alone():
-    narrow = quick(channels=24)  # not whole vectors
-    renormed = keras.Sequential([keras.Input((4, 4, 16)), layers.BatchNormalization(renorm=True)])
-    bare = keras.Sequential([keras.Input((4, 4, 16)), layers.BatchNormalization(scale=False)])
+@pytest.mark.parametrize("maps", [(None, None, 16), (6, 6, 16)])
+def test_maps_of_any_size_are_taken(maps):
+    pixels = keras.Input(maps)
+    x = layers.Conv2D(16, 3, dtype="mixed_bfloat16")(pixels)
+    model = keras.Model(pixels, layers.GlobalAveragePooling2D(dtype="float32")(x))
+    quicken(model)
+    model.compile("sgd", "mse", jit_compile=False)
+    loss = model.train_on_batch(np.ones((2, 6, 6, 16), "float32"), np.zeros((2, 16), "float32"))
+    assert np.isfinite(loss)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"renorm": True}, {"scale": False}, {"center": False}, {"synchronized": True}, {"axis": 1}],
+)
+def test_normalisations_that_it_would_change_are_left_alone(settings):
+    model = keras.Sequential([keras.Input((16, 4, 16)), layers.BatchNormalization(**settings)])
+    quicken(model)
+    assert "call" not in vars(model.layers[0])
+
+
+def test_normalisations_that_it_would_slow_are_left_alone():
+    assert not replaced(quick(channels=24), "norm")  # not whole vectors
     flat = keras.Sequential([keras.Input((16,)), layers.BatchNormalization()])
-    for model in (renormed, bare, flat):
-        quicken(model)
-        assert "call" not in vars(model.layers[0])
-    assert "call" not in vars(narrow.get_layer("norm"))
-    assert "convolution_op" not in vars(narrow.get_layer("conv"))  # float32
+    quicken(flat)
+    assert "call" not in vars(flat.layers[0])
 
 
 def test_frozen_and_answering_layers_use_what_training_kept():

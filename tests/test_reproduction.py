@@ -260,7 +260,8 @@ def test_paired_differences_know_that_the_pictures_are_the_same():
     def row(*seeds, parts=("one",)):
         right = [base64.b64encode(np.packbits(seed)).decode() for seed in seeds]
         pictures = {"test": [len(seed) for seed in seeds]}
-        told = {"right": right, "pictures": pictures, "epochs_allowed": 1}
+        told = {"right": right, "pictures": pictures, "recipe": {"name": "expw-cnn"}}
+        told |= {"epochs_allowed": 1, "epochs_asked": 1}
         return {**told, "test_parts": len(seeds) * list(parts) if len(parts) == 1 else list(parts)}
 
     rng = np.random.default_rng(0)
@@ -275,7 +276,11 @@ def test_paired_differences_know_that_the_pictures_are_the_same():
     apart = row(better, base, parts=parts), row(base, base, parts=parts)
     assert paired_difference(*apart)[0] == pytest.approx(difference / 2)
     assert paired_difference(row(better), row(base, parts=("two",))) is None
-    assert paired_difference(row(better), {**row(base), "epochs_allowed": 2}) is None
+    longer = {"epochs_allowed": 2, "epochs_asked": 2}
+    assert paired_difference(row(better), row(base) | longer) is None
+    improved = row(better) | {"recipe": {"name": "expw-plus"}}
+    assert paired_difference(improved, row(base) | longer)[0] == pytest.approx(difference)
+    assert paired_difference(improved, row(base) | longer | {"epochs_asked": 3}) is None
 
 
 def test_a_study_goes_from_its_data_to_its_mistakes(two_plans, tmp_path, monkeypatch):

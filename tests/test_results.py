@@ -130,6 +130,13 @@ def test_the_pages_on_the_weights_are_what_was_stored():
         )
 
 
+def test_kernels_are_told_beside_keras_own():
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "tensorflow"}
+    row = {"network": "n", "precision": "float32", "ours": 10.4, "keras": 15.6, "faster": 1.5}
+    table = render.kernels({"environment": made, "rounds": 5, "batch": 64, "rows": [row]})
+    assert "| n | float32 | 10 ms | 16 ms | 1.50 |" in table
+
+
 def test_the_page_on_data_shows_what_is_there_and_what_was_missed(tmp_path):
     assert render.data_page(tmp_path) is None
     made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}

@@ -9,7 +9,8 @@ epoch and PublicTest tests.
 VGG16 and EfficientNetB0 start from ImageNet's weights with their last 8 and 25 layers
 trainable, which Keras downloads once. Without a connection train them from scratch:
 --set builder_args={}. Differs: each gets the scaling that it was trained with, where the study
-gave 0-1 to both; a zoom is the same for both axes; the CNN and VGG16 compute in bfloat16.
+gave 0-1 to both; a zoom is the same for both axes; the CNN and VGG16 compute in bfloat16, for
+processors that have units for it (elsewhere `--set precision=float32`).
 
 Command: facezoo train facex-cnn
 """

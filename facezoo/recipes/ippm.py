@@ -6,10 +6,11 @@ of 64); at most 50 epochs, patience 5, learning rate 0.001.
 
 The study names neither optimizer nor ranges nor head, and does not say whether its backbones
 were pretrained or frozen: Adam, mild ranges, one dense layer and training everything from
-scratch are our choice; so is bfloat16, but for MobileNetV3Small, whose depthwise convolutions it
-slows on processors. With ImageNet's weights: --set builder_args.weights=imagenet. The
-pictures are augmented anew in every epoch instead of once, so that an epoch has as many steps as
-there are batches of pictures, some 400 where the study's had 781.
+scratch are our choice. So is bfloat16, for processors that have units for it (elsewhere `--set
+precision=float32`), but for MobileNetV3Small, whose depthwise convolutions it slows. With
+ImageNet's weights: --set builder_args.weights=imagenet. The pictures are augmented anew in every
+epoch instead of once, so that an epoch has as many steps as there are batches of pictures, some
+400 where the study's had 781.
 
 AffectNet is given out on request; on another data set: facezoo train ippm-resnet50 --dataset
 fer2013, and the order of the four networks is then the thing to compare.

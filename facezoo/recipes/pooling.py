@@ -6,7 +6,7 @@ and less dropout). The study trained on all 28,709 Training
 pictures for 20 epochs, kept the last weights and tested on all 7,178 of `test/`. Here a tenth
 of Training selects the epoch and PublicTest tests (`--set protocol=kaggle` for all of
 `test/`), and the first weights are Keras' (uniform Glorot). The strongest network computes in
-bfloat16, which is three times as fast on a processor that has units for it.
+bfloat16, for processors that have units for it; elsewhere `--set precision=float32`.
 
 Command: facezoo train pooling-base-max
 """

@@ -16,8 +16,8 @@ HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. --
 # The five studies, reported and reproduced
 
 Every row is a training of that recipe, its epoch chosen on validation pictures, and its accuracy
-on test pictures that chose nothing. **Bold epochs** are fewer than the study's: such a row shows
-how far that many epochs lead, not what the study's recipe is worth. *Nearest picture* is the
+on test pictures that chose nothing. **Bold epochs** are fewer than the recipe's: such a row shows
+how far that many epochs lead, not what the recipe is worth. *Nearest picture* is the
 accuracy of the label of the most similar picture that is not tested: what remembering is worth.
 Several seeds: mean and standard deviation; the interval is the mean of the seeds' 95 % intervals
 over test pictures. `all-sizes` has twice the pictures, hence half the epochs. `-plus` recipes are
@@ -187,7 +187,7 @@ def _transfer(path):
 
 
 def _differences(rows):
-    """Return a table of paired differences on the same test pictures at the same budget."""
+    """Return a table of paired differences on the same test pictures."""
     by_name = collections.defaultdict(dict)
     for row in rows:
         by_name[row["recipe"]["name"]][row["changed"]] = row
@@ -198,14 +198,17 @@ def _differences(rows):
             if difference is not None:
                 mean, low, high = difference
                 names = f"{_label(one, changed)} - {_label(other, changed)}"
-                lines.append((what, names, f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}"))
+                each = (by_name[one][changed], by_name[other][changed])
+                epochs = " - ".join(dict.fromkeys(map(epochs_run, each)))
+                told = (f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}", epochs)
+                lines.append((what, names, *told))
     if not lines:
         return ""
-    columns = ("what", "difference of accuracies", "mean", "95 % interval")
+    columns = ("what", "difference of accuracies", "mean", "95 % interval", "epochs")
     return (
-        markdown_table(columns, lines) + "\n\nAt the same number of epochs, paired by test picture "
-        "and averaged over seeds; the interval is that of the mean over pictures and does not know "
-        "what other seeds would give."
+        markdown_table(columns, lines) + "\n\nAt the same number of epochs, or an improved recipe "
+        "and the study's in full; paired by test picture and averaged over seeds; the interval is "
+        "that of the mean over pictures and does not know what other seeds would give."
     )
 
 
@@ -217,9 +220,10 @@ def paired_difference(one, other):
     differences and the widths of their intervals are averaged.
 
     Returns:
-        three floats, or None where the rows had different test pictures or budgets.
+        three floats, or None where the rows had different test pictures, or another number of
+        epochs; that may differ between an improved recipe and the study's, both run in full.
     """
-    if one["epochs_allowed"] != other["epochs_allowed"] or one["test_parts"] != other["test_parts"]:
+    if one["test_parts"] != other["test_parts"] or not _alike(one, other):
         return None
     differences = [a - b for a, b in zip(_right(one), _right(other), strict=True)]
     if len(set(one["test_parts"])) == 1:
@@ -227,6 +231,13 @@ def paired_difference(one, other):
     mean = np.mean([each.mean() for each in differences])
     half = np.mean([1.96 * each.std(ddof=1) / np.sqrt(len(each)) for each in differences])
     return float(mean), float(mean - half), float(mean + half)
+
+
+def _alike(one, other):
+    """Whether two rows were run for as long as makes them comparable."""
+    whole = all(row["epochs_allowed"] == row["epochs_asked"] for row in (one, other))
+    improved = one["recipe"]["name"].endswith("-plus")
+    return one["epochs_allowed"] == other["epochs_allowed"] or (improved and whole)
 
 
 def _right(row):
