@@ -69,13 +69,12 @@ RECIPES = {
             builder_args={**EFFICIENTNET.builder_args, "double_rescale": True},
             reported="accuracy 0.25: happy for everything",
         ),
-        # The same network, pictures and batch, in 24 of the study's 65 epochs.
+        # The same network, pictures, batch and epochs; a smaller shift, averaged weights.
         plus(
             CNN,
             "Improved: the CNN with AdamW, cosine, milder shifts, EMA",
             augmentation=Augmentation(flip=True, rotate=12, zoom=0.12, shift=0.08, erase=0.1),
             learning_rate=0.001,
-            epochs=24,
             ema=0.995,
         ),
     )
