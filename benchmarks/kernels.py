@@ -27,10 +27,8 @@ from facezoo.training import environment
 STORED = ROOT / "results" / "kernels.json"
 NETWORKS = {  # in the precision that its recipes compute in
     "facezoo_small": "mixed_bfloat16",
-    "facezoo_base": "mixed_bfloat16",
     "mini_xception": "mixed_bfloat16",
     "facex_cnn": "mixed_bfloat16",
-    "resnet50": "mixed_bfloat16",
     "resnet50_ippm": "mixed_bfloat16",
     "mobilenetv3_small": "float32",
 }
