@@ -26,8 +26,8 @@ def quicken(model):
         model: Keras model, before it is compiled; layers inside layers are gone into.
     """
     if keras.backend.backend() != "tensorflow" or backend.jit_compile_default() is not False:
-        return
-    for layer in model._flatten_layers():
+        return  # XLA, which GPUs train with, makes kernels of its own
+    for layer in model._flatten_layers():  # `layers` lacks those inside layers
         if type(layer) is keras.layers.BatchNormalization and _fusible(layer):
             layer.call = functools.partial(_normalize, layer)
         elif type(layer) is keras.layers.Conv2D and _plain(layer):
@@ -99,7 +99,10 @@ def _convolve(layer, inputs, kernel):
 
 
 def _kernel_gradient(inputs, upstream, shape, padding):
-    """Multiply what each place of the kernel saw, (places of maps, k * l * c), by `upstream`."""
+    """Multiply what each place of the kernel saw, (places of maps, k * l * c), by `upstream`.
+
+    `tf.image.extract_patches` gathers the same, slower than slices do.
+    """
     import tensorflow as tf
 
     high, wide, channels, filters = shape

@@ -194,12 +194,12 @@ def _differences(rows):
     lines = []
     for one, other, what in PAIRS:
         for changed in (each for each in by_name[one] if each in by_name[other]):
-            difference = paired_difference(by_name[one][changed], by_name[other][changed])
+            pair = by_name[one][changed], by_name[other][changed]
+            difference = paired_difference(*pair)
             if difference is not None:
                 mean, low, high = difference
                 names = f"{_label(one, changed)} - {_label(other, changed)}"
-                each = (by_name[one][changed], by_name[other][changed])
-                epochs = " - ".join(dict.fromkeys(map(epochs_run, each)))
+                epochs = " - ".join(dict.fromkeys(map(epochs_run, pair)))
                 told = (f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}", epochs)
                 lines.append((what, names, *told))
     if not lines:
