@@ -21,6 +21,7 @@ COLUMNS = (
     "tested on",
     "accuracy",
     "95 % interval",
+    "mean of seeds",
     "without copies",
     "with its mirror image",
     "calibration error",
@@ -41,9 +42,10 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         "# Weights",
         "What `facezoo.load_model(name)` and `facezoo predict --weights name` know, all of it "
         "inside the package; a builder's name alone stands for its *default*. Accuracy is of test "
-        "pictures that chose nothing; *without copies* leaves out those that are byte for byte in "
-        "training; *with its mirror image* averages the answers for a face and its mirror image "
-        "(`Recognizer(mirror=True)`, `predict --mirror`), for twice the time. Calibration "
+        "pictures that chose nothing; *mean of seeds* is of the same training begun otherwise, of "
+        "which the one that validates best is shipped; *without copies* leaves out pictures that "
+        "are byte for byte in training; *with its mirror image* averages the answers for a "
+        "face and its mirror image (`Recognizer(mirror=True)`, `predict --mirror`), for twice the time. Calibration "
         "error: expected, before and after one temperature that was fitted on validation "
         "pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two threads, "
         "alone and in a batch of 64.",
@@ -51,6 +53,7 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
     ]
     if speed["rows"]:
         paragraphs.append(made_by(speed, "weights"))
+    paragraphs += _beside(folder)
     if (results / "ablations.json").exists():
         paragraphs += _ablations(json.loads((results / "ablations.json").read_text("utf-8")))
     return "\n\n".join(paragraphs) + "\n"
@@ -70,6 +73,34 @@ def weights_table(speed, folder=FOLDER, cards="docs/weights/"):
     shipped = [get_card(name, folder) for name in list_weights(folder)]
     rows = [_row(card, card.name in defaults, taken.get(card.name), cards) for card in shipped]
     return markdown_table(COLUMNS, rows)
+
+
+def _beside(folder):
+    """How the networks for the same test pictures bear what spoils them, side by side."""
+    cards = [get_card(name, folder) for name in list_weights(folder)]
+    cards = [c for c in cards if (c.protocol, c.recipe.target) == ("fer2013/public", "expression")]
+    if len(cards) < 2:
+        return []
+    hows = {how: None for card in cards for how in card.metrics["spoilt"]}
+    rows = [(how, *(_accuracy(c.metrics["spoilt"].get(how)) for c in cards)) for how in hows]
+    others = {data: None for card in cards for data in card.metrics.get("elsewhere", {})}
+    rows += [
+        (f"all of {data}", *(_accuracy(c.metrics["elsewhere"].get(data)) for c in cards))
+        for data in others
+    ]
+    return [
+        "## Bad pictures and other pictures",
+        "Accuracy, with its 95 % interval, on the same test pictures, spoilt "
+        "(`facezoo.robustness`), and on whole sets of other pictures; nothing was trained for "
+        "either.",
+        markdown_table(("pictures", *(card.name for card in cards)), rows),
+    ]
+
+
+def _accuracy(figures):
+    if figures is None or "refused" in figures:
+        return "-"
+    return f"{figures['accuracy']:.3f} ({_interval(figures)})"
 
 
 def _ablations(stored):
@@ -108,6 +139,7 @@ def _row(card, default, taken, cards):
         f"{card.protocol}, {card.recipe.target}",
         f"{test['accuracy']:.3f}",
         _interval(test),
+        _mean(card),
         f"{copies['accuracy']:.3f}" if copies else "-",
         f"{mirrored['accuracy']:.3f}" if mirrored else "-",
         f"{before:.3f}, {test['ece']:.3f}",
@@ -115,6 +147,11 @@ def _row(card, default, taken, cards):
         f"{taken['1']:.2f}" if taken else "-",
         f"{taken['64']:.3f}" if taken else "-",
     )
+
+
+def _mean(card):
+    tested = [row["test"]["accuracy"] for row in card.metrics.get("seeds", ())]
+    return f"{statistics.mean(tested):.3f} of {len(tested)}" if tested else "-"
 
 
 def card_page(card):
@@ -127,7 +164,7 @@ def card_page(card):
         f"`{card.recipe.builder}` for {width}x{height} pixels, {'gray' if channels == 1 else 'RGB'}"
         f"; {len(card.label_set)} classes: {', '.join(card.label_set.classes)}. Accuracy "
         f"{test['accuracy']:.3f} ({_interval(test)}) on {test['n']:,} pictures of "
-        f"{card.protocol}, macro F1 {test['macro_f1']:.3f}.",
+        f"{card.protocol}, macro F1 {test['macro_f1']:.3f}.{_majority(card)}{_seeds(card)}",
         "## What it is for, and what not",
         "Telling how faces in pictures look, for counting, searching and playing, where a wrong "
         "answer hurts nobody. " + MISUSE,
@@ -160,6 +197,30 @@ def card_page(card):
             ),
         ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _majority(card):
+    """What a network of votes comes to against one label a picture, as others report it."""
+    one = card.metrics.get("majority")
+    if one is None:
+        return ""
+    return (
+        f" Against the label of the majority, where there is one: {one['accuracy']:.3f} "
+        f"({_interval(one)}) on {one['n']:,}."
+    )
+
+
+def _seeds(card):
+    """What the same training came to with other seeds."""
+    rows = card.metrics.get("seeds")
+    if not rows:
+        return ""
+    tested = [row["test"]["accuracy"] for row in rows]
+    return (
+        f" The recipe's mean over {len(rows)} seeds ({', '.join(str(r['seed']) for r in rows)}) is "
+        f"{statistics.mean(tested):.3f} ({', '.join(f'{a:.3f}' for a in tested)}); this is the one "
+        "that did best on the validation pictures."
+    )
 
 
 def _made(card):

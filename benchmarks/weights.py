@@ -1,10 +1,12 @@
 """Release trained runs as weights; time them; write their cards.
 
-    python benchmarks/weights.py release RUN NAME [--default] [--int8]
+    python benchmarks/weights.py release RUN NAME [--seeds RUN ...] [--default] [--int8]
+    python benchmarks/weights.py complete
     python benchmarks/weights.py measure
     python benchmarks/weights.py render
 
-`release` writes into facezoo/weights/; `measure` writes results/weights.json (milliseconds on
+`release` writes into facezoo/weights/; `complete` measures on other data sets what was released
+where they were not prepared; `measure` writes results/weights.json (milliseconds on
 onnxruntime, two threads); every command renders docs/weights.md, docs/weights/ and README anew.
 """
 
@@ -22,7 +24,7 @@ from render_weights import card_page, weights_page
 
 from facezoo import plots
 from facezoo.files import replacing
-from facezoo.releasing import release
+from facezoo.releasing import measure_elsewhere, release
 from facezoo.report import Report
 from facezoo.runs import RunFolder
 from facezoo.runtime import OnnxNetwork
@@ -40,8 +42,20 @@ def release_run(options):
     commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     facts = {"commit": commit}
     run = RunFolder(options.run)
-    card = release(run, options.name, default=options.default, int8=options.int8, facts=facts)
+    card = release(
+        run,
+        options.name,
+        seeds=[RunFolder(path) for path in options.seeds],
+        default=options.default,
+        int8=options.int8,
+        facts=facts,
+    )
     print(card.name, card.metrics["test"]["accuracy"], card.metrics["onnx"])
+
+
+def complete_cards(options):
+    for name in list_weights():
+        print(name, *measure_elsewhere(name))
 
 
 def measure(options):
@@ -102,9 +116,11 @@ def main():
     releasing = commands.add_parser("release")
     releasing.add_argument("run", type=Path)
     releasing.add_argument("name")
+    releasing.add_argument("--seeds", type=Path, nargs="+", default=())
     releasing.add_argument("--default", action="store_true")
     releasing.add_argument("--int8", action="store_true")
     releasing.set_defaults(do=release_run)
+    commands.add_parser("complete").set_defaults(do=complete_cards)
     commands.add_parser("measure").set_defaults(do=measure)
     commands.add_parser("render").set_defaults(do=lambda options: None)
     options = parser.parse_args()

@@ -31,7 +31,14 @@ from facezoo.files import locked, replacing, sha256
 from facezoo.report import evaluate_predictions
 from facezoo.robustness import robustness
 from facezoo.runtime import OnnxNetwork
-from facezoo.weights.loading import ATTRIBUTE, fill_network, load_run, run_card, weight_facts
+from facezoo.weights.loading import (
+    ATTRIBUTE,
+    fill_network,
+    load_model,
+    load_run,
+    run_card,
+    weight_facts,
+)
 from facezoo.weights.manifest import FOLDER, FORMAT, list_weights
 
 INT8_COST = 0.005  # of validation accuracy; the int8 network is kept if it costs less
@@ -41,7 +48,9 @@ LARGEST = 65504.0  # float16
 MIRRORED = ("expression", "votes", "majority", "eyes")  # targets that a mirror leaves as they are
 
 
-def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, facts=None):
+def release(
+    run, name, *, seeds=(), folder=FOLDER, default=False, int8=False, root=None, facts=None
+):
     """Write a run's network, calibrated and measured, into a folder of weights.
 
     The temperature is fitted on the validation pictures, which also decide whether the int8
@@ -50,6 +59,8 @@ def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, f
     Args:
         run: `RunFolder` of a finished training.
         name: "<builder>.<data>-v<n>", of the run's builder.
+        seeds: `RunFolder`s of the same recipe with other seeds, for the card's mean. None may
+            do better on validation than `run`: those pictures choose what is released.
         folder: with or without a manifest.json; the shipped weights' by default.
         default: whether the builder's name alone is to mean these weights.
         int8: write an int8 network too, if it costs under half a point on validation.
@@ -60,12 +71,14 @@ def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, f
         Card.
 
     Raises:
-        WeightsError: another builder's name, or weights of that name exist.
+        WeightsError: another builder's name, weights of that name exist, or `seeds` are not
+            what they should be.
         RunError: the run has not finished, or other pictures are prepared.
     """
     folder = Path(folder)
     card = dataclasses.replace(run_card(run), name=name, temperature=1.0)
     _check_name(card, folder)
+    of_seeds = _of_seeds(run, seeds)
     data = own_data(card, root)
     environment = run.read_json("environment.json")
     facts = {
@@ -84,6 +97,8 @@ def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, f
         set_temperature(model, temperature)
         card = dataclasses.replace(card, temperature=temperature, facts=facts)
         card.metrics.update(_measured(model, data, raw, root))
+        if of_seeds:
+            card.metrics["seeds"] = of_seeds
         model.card = card
         files["onnx"] = _exported(model, made / f"{name}.onnx")
         card.metrics["onnx"] = _onnx_figures(files["onnx"], data)
@@ -97,6 +112,28 @@ def release(run, name, *, folder=FOLDER, default=False, int8=False, root=None, f
                     shutil.copyfile(path, beside)
     _enter(card, folder, default)
     return card
+
+
+def measure_elsewhere(name, *, folder=FOLDER, root=None):
+    """Measure released weights on the data sets that were not prepared when they were released.
+
+    Args:
+        name: of weights in `folder`.
+        folder, root: as for `release`.
+
+    Returns:
+        list of the data sets that the card tells of now and did not before.
+    """
+    model = load_model(name, folder=folder)
+    card, found = model.card, {}
+    for other, figures in card.metrics.get("elsewhere", {}).items():
+        if "refused" in figures:
+            found[other] = _elsewhere(model, other, root)
+    measured = [other for other, figures in found.items() if "refused" not in figures]
+    if measured:
+        elsewhere = {**card.metrics["elsewhere"], **found}
+        _enter(dataclasses.replace(card, metrics={**card.metrics, "elsewhere": elsewhere}), folder)
+    return measured
 
 
 def _check_name(card, folder):
@@ -113,6 +150,38 @@ def _check_name(card, folder):
             f"Got name {name!r}, which {folder} holds; expected a new one. Raise the number at "
             "its end: what people have installed is never another network."
         )
+
+
+def _of_seeds(run, others):
+    """What each of several trainings that differ by their seed alone came to."""
+    if not others:
+        return []
+    runs = sorted((run, *others), key=lambda each: each.recipe.seed)
+    seeds = {each.recipe.seed for each in runs}
+    fixed = [dataclasses.replace(each.recipe.trained, seed=0) for each in runs]
+    if len(seeds) < len(runs) or any(recipe != fixed[0] for recipe in fixed):
+        raise WeightsError(
+            f"Got {', '.join(str(each.path) for each in others)} as other seeds of {run.path}; "
+            "expected runs of its recipe, each with another seed. Leave the others out."
+        )
+    figures = [
+        {
+            "seed": each.recipe.seed,
+            **{part: _brief_of(each, part) for part in ("validation", "test")},
+        }
+        for each in runs
+    ]
+    best = max(runs, key=lambda each: each.metrics["validation"]["accuracy"])
+    if best.metrics["validation"]["accuracy"] > run.metrics["validation"]["accuracy"]:
+        raise WeightsError(
+            f"Got {run.path}; expected {best.path}, the seed that does best on the validation "
+            "pictures. Release that."
+        )
+    return figures
+
+
+def _brief_of(run, part):
+    return {key: run.metrics[part][key] for key in ("n", "accuracy", "macro_f1", "log_loss")}
 
 
 def _exported(model, path):
@@ -233,7 +302,7 @@ def _entry(path):
     return {"file": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}
 
 
-def _enter(card, folder, default):
+def _enter(card, folder, default=False):
     """Add a card to the manifest of a folder."""
     path, manifest = folder / "manifest.json", {"format": FORMAT, "defaults": {}, "weights": {}}
     with locked(folder / ".manifest.lock", wait=True), replacing(path) as beside:

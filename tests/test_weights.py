@@ -1,6 +1,7 @@
 """Weights with papers: calibration, release, the manifest, and what is refused."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from facezoo.evaluation import evaluate
 from facezoo.labels import EXPRESSION_7
 from facezoo.recipes import get_recipe
 from facezoo.releasing import release
+from facezoo.runs import RunFolder
 from facezoo.training import train
 from facezoo.weights import get_card, list_weights, load_model
 from facezoo.weights.loading import load_run
@@ -174,6 +176,38 @@ def release_of_another(run, folder):
         patch.setattr("facezoo.releasing.export", lambda model, path, half: _empty(path))
         patch.setattr("facezoo.releasing._onnx_figures", lambda path, data: {})
         return release(run, "lenet5.synthetic-v2", folder=folder).name
+
+
+def test_the_seed_that_validates_best_is_released_and_the_card_tells_of_all(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("facezoo.releasing.export", lambda model, path, half: _empty(path))
+    monkeypatch.setattr("facezoo.releasing._onnx_figures", lambda path, data: {})
+    other = copied(run, tmp_path / "other", {"seed": 7}, validation=1.0, test=0.25)
+    folder = tmp_path / "weights"
+    with pytest.raises(WeightsError, match=f"expected {other.path}"):
+        release(run, NAME, seeds=[other], folder=folder)
+    longer = copied(run, tmp_path / "longer", {"seed": 8, "epochs": 9}, validation=0, test=0)
+    for wrong in (run, longer):
+        with pytest.raises(WeightsError, match="with another seed"):
+            release(run, NAME, seeds=[wrong], folder=folder)
+    assert not folder.exists()
+    other = copied(run, tmp_path / "worse", {"seed": 7}, validation=0.0, test=0.25)
+    found = release(run, NAME, seeds=[other], folder=folder).metrics["seeds"]
+    assert [each["seed"] for each in found] == [0, 7]
+    assert found[1]["test"]["accuracy"] == 0.25 and found[1]["validation"]["accuracy"] == 0
+    assert found[0]["test"]["accuracy"] == run.metrics["test"]["accuracy"]
+
+
+def copied(run, path, changes, **accuracies):
+    """The run as if its recipe had been another, and other accuracies had come of it."""
+    shutil.copytree(run.path, path)
+    fields, metrics = run.recipe.to_dict(), run.metrics
+    for part, accuracy in accuracies.items():
+        metrics[part]["accuracy"] = accuracy
+    (path / "recipe.json").write_text(json.dumps({**fields, **changes}))
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    return RunFolder(path)
 
 
 def test_what_cannot_be_released_or_loaded(run, released, tmp_path):
