@@ -59,7 +59,7 @@ def main():
         for name in CHANGES
     }
     if not chosen.render:
-        run_missing(chosen.runs, todo, measure)
+        run_missing(chosen.runs, todo, measure, RESULTS)
     gather(chosen.runs, todo, RESULTS, budget={"pictures": PICTURES, "epochs": EPOCHS})
 
 

@@ -90,7 +90,7 @@ def main():
     chosen = options(__doc__.splitlines()[0], "runs/benchmark-candidates")
     todo = {name: (name, chosen.runs) for name in CANDIDATES}
     if not chosen.render:
-        run_missing(chosen.runs, todo, measure)
+        run_missing(chosen.runs, todo, measure, RESULTS)
     budget = {"pictures": PICTURES, "epochs": EPOCHS, "batch_size": BATCH}
     gather(chosen.runs, todo, RESULTS, budget=budget)
 

@@ -1,4 +1,7 @@
-"""Cells of a long benchmark: a JSON file each, shared by processes, kept when one stops."""
+"""Cells of a long benchmark: a JSON file each, shared by processes, kept when one stops.
+
+Those that a stored result holds count as done, so that another machine goes on with the rest.
+"""
 
 import argparse
 import json
@@ -10,16 +13,20 @@ from facezoo.files import replacing
 from facezoo.training import environment
 
 
-def run_missing(folder, cells, measure):
+def run_missing(folder, cells, measure, path):
     """Measure what no other process has begun.
 
     Args:
         folder: of the files; an empty one is a cell at work, or one that was killed.
         cells: `{file name without ending: arguments of measure}`.
         measure: (*arguments) -> row, JSON-safe; prints what it likes.
+        path: of the stored result.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    stored = _stored(path)
     for name, arguments in cells.items():
+        if name in stored:
+            continue
         place = folder / f"{name}.json"
         try:
             place.touch(exist_ok=False)
@@ -36,20 +43,32 @@ def run_missing(folder, cells, measure):
 
 def gather(folder, cells, path, **facts):
     """Join the rows that are there to `path` and render; say which are missing."""
-    places = {name: folder / f"{name}.json" for name in cells}
-    done = [
-        json.loads(p.read_text("utf-8")) for p in places.values() if p.exists() and p.stat().st_size
-    ]
-    missing = [n for n, p in places.items() if not p.exists() or not p.stat().st_size]
+    done = {name: found for name, found in _stored(path).items() if name in cells}
+    for name in cells:
+        place = folder / f"{name}.json"
+        if place.exists() and place.stat().st_size:
+            done[name] = json.loads(place.read_text("utf-8"))
+    done = {name: done[name] for name in cells if name in done}
+    missing = [name for name in cells if name not in done]
     if missing:
         print("not there yet:", ", ".join(missing))
     if not done:
         return
-    last = max((found["environment"] for found in done), key=lambda e: e["date"])
-    results = {"environment": last, **facts, "rows": [found["row"] for found in done]}
+    last = max((found["environment"] for found in done.values()), key=lambda e: e["date"])
+    rows = [found["row"] for found in done.values()]
+    results = {"environment": last, **facts, "cells": list(done), "rows": rows}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     render()
+
+
+def _stored(path):
+    """Cells of a stored result, as their files would hold them."""
+    if not path.exists():
+        return {}
+    results = json.loads(path.read_text("utf-8"))
+    rows = zip(results.get("cells", ()), results["rows"], strict=False)
+    return {name: {"environment": results["environment"], "row": row} for name, row in rows}
 
 
 def options(description, runs):

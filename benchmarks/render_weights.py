@@ -45,10 +45,10 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         "pictures that chose nothing; *mean of seeds* is of the same training begun otherwise, of "
         "which the one that validates best is shipped; *without copies* leaves out pictures that "
         "are byte for byte in training; *with its mirror image* averages the answers for a "
-        "face and its mirror image (`Recognizer(mirror=True)`, `predict --mirror`), for twice the time. Calibration "
-        "error: expected, before and after one temperature that was fitted on validation "
-        "pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two threads, "
-        "alone and in a batch of 64.",
+        "face and its mirror image (`Recognizer(mirror=True)`, `predict --mirror`), for twice the "
+        "time. Calibration error: expected, before and after one temperature that was fitted on "
+        "validation pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two "
+        "threads, alone and in a batch of 64.",
         weights_table(speed, folder, "weights/"),
     ]
     if speed["rows"]:

@@ -21,6 +21,7 @@ from facezoo.parallel import alone
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
 LEARNS = 0.2  # of the way from one answer for all to no mistake in training: weights do learn
 SETTLED = 1000  # steps after which moving averages of momentum 0.99 have forgotten the start
+REMEMBERED = 3  # times 1 / (1 - momentum): steps that an average of the weights remembers
 FEWEST = 50  # validation pictures, and steps, from which CollapseWatch concludes anything
 
 
@@ -129,7 +130,8 @@ class CollapseWatch(Remembering, keras.callbacks.Callback):
     counts what `fit` predicts anyway. The first epoch does not count, for many a network
     begins with one class; nor do the first 50 steps, nor fewer than 50 validation pictures:
     a sound network has one answer for all, too, after the few steps of a trial. A network that
-    learns in training is given 1,000 steps, for its normalisation to catch up.
+    learns in training is given 1,000 steps, for its normalisation to catch up, and more where its
+    weights are averaged over more.
 
     Writes "val_largest_share" into the logs of every epoch, and so into history.csv.
 
@@ -167,11 +169,11 @@ class CollapseWatch(Remembering, keras.callbacks.Callback):
         early = epoch == 0 or min(steps, len(self.classes)) < FEWEST
         if early or self.collapsed_at_epoch is not None:
             return
-        # moving averages of a normalisation lag behind weights that learn; they alone may
-        # make one answer of all, until they have caught up
+        # moving averages, of a normalisation or of the weights, lag behind weights that learn;
+        # they alone may make one answer of all, until they have caught up
         commonest = np.bincount(self.classes).max() / len(self.classes)
         learned = (logs or {}).get("accuracy", 0) - commonest
-        if learned > LEARNS * (1 - commonest) and steps < SETTLED:
+        if learned > LEARNS * (1 - commonest) and steps < self._settled():
             return
         counts = keras.ops.convert_to_numpy(self.answers.counts)
         answered = int(counts.argmax())
@@ -187,6 +189,12 @@ class CollapseWatch(Remembering, keras.callbacks.Callback):
                 CollapseWarning,
                 stacklevel=2,
             )
+
+    def _settled(self):
+        """Steps after which the averages have forgotten how the training began."""
+        optimizer = self.model.optimizer
+        averaged = REMEMBERED / (1 - optimizer.ema_momentum) if optimizer.use_ema else 0
+        return max(SETTLED, averaged)
 
 
 class RunKeeper(keras.callbacks.Callback):

@@ -5,6 +5,8 @@ import keras
 from facezoo import backend
 from facezoo.errors import RunError
 
+AVERAGED = 0.1  # of a training's steps: a moving average of the weights remembers no more
+
 
 def compile_model(model, recipe, split, answers, parallel):
     """Compile a model as a recipe says.
@@ -65,7 +67,8 @@ def _optimizer(recipe, steps):
         )
     config = {"learning_rate": rate, **recipe.optimizer_args}
     if recipe.ema:
-        config |= {"use_ema": True, "ema_momentum": recipe.ema}
+        lasts = max(0.0, 1 - 1 / (AVERAGED * recipe.epochs * steps))
+        config |= {"use_ema": True, "ema_momentum": min(recipe.ema, lasts)}
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
     except (TypeError, ValueError) as error:

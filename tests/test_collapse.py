@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import types
 import warnings
 
 import keras
@@ -108,6 +109,22 @@ def test_the_first_epoch_and_the_first_steps_do_not_count(epochs, batch_size):
     images, labels = pictures(64, SHAPE, 4)
     watch, _ = trained(images, labels, Stuck(), epochs=epochs, batch_size=batch_size)
     assert watch.collapsed_at_epoch is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "ema", "collapsed"),
+    [(990, None, False), (1010, None, True), (1490, 0.998, False), (1510, 0.998, True)],
+)
+def test_what_learns_is_given_time_for_its_averages_to_follow(steps, ema, collapsed):
+    optimizer = keras.optimizers.SGD(use_ema=ema is not None, ema_momentum=ema or 0.99)
+    optimizer.iterations.assign(steps)
+    watch = CollapseWatch(np.arange(64) % 4, POSE)
+    watch.set_model(types.SimpleNamespace(optimizer=optimizer))
+    watch.answers.update_state(None, np.eye(4)[np.ones(64, int)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        watch.on_epoch_end(1, {"accuracy": 0.9})
+    assert (watch.collapsed_at_epoch is not None) == collapsed
 
 
 def test_largest_share_counts_from_anew():

@@ -557,17 +557,20 @@ def test_every_recipe_runs_when_shrunk(tmp_path, cmu, name):
     assert math.isfinite(run.history["loss"][0])
 
 
-def test_the_kept_model_is_the_moving_average(tmp_path):
+@pytest.mark.parametrize(("ema", "momentum"), [(0.6, 0.6), (0.999, None)])
+def test_the_kept_model_is_the_moving_average(tmp_path, ema, momentum):
     steps = []
     watch = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: steps.append(watch.model.get_weights())
     )
-    recipe = THREE.override({"ema": 0.8, "epochs": 2, "builder_args": {}})
+    recipe = THREE.override({"ema": ema, "epochs": 2, "batch_size": 2, "builder_args": {}})
     run = train(recipe, runs=tmp_path, callbacks=[watch])
+    momentum = momentum or 1 - 10 / len(steps)  # a short training averages over its last tenth
+    assert 0.6 < 1 - 10 / len(steps) < 0.999
     averages = [steps[0]]
     for weights_now in steps[1:]:
         pairs = zip(averages[-1], weights_now, strict=True)
-        averages.append([0.8 * old + 0.2 * new for old, new in pairs])
+        averages.append([momentum * old + (1 - momentum) * new for old, new in pairs])
     best = run.metrics["best_epoch"]
     expected = averages[best * len(steps) // 2 - 1]
     for one, other in zip(weights(run), expected, strict=True):

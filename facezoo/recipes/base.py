@@ -108,7 +108,8 @@ class Recipe:
             than the learning rate.
         learning_rate, schedule: the highest rate, and how it moves.
         ema: momentum, 0 to under 1, of a moving average of the weights, step by step, that
-            validation and the kept model use in place of the last ones; 0 for none.
+            validation and the kept model use in place of the last ones; 0 for none. A training
+            of few steps has a lower one: no average reaches back over more than its last tenth.
         batch_size, epochs: pictures a step, passes over the training pictures.
         patience: epochs without a better `monitor` before training stops; None never.
         monitor: "val_loss" or "val_accuracy": what chooses the kept checkpoint.
