@@ -10,7 +10,7 @@ over, so that a stopped run goes on and two processes share the work. An empty f
 one that was killed: delete it.
 """
 
-from cells import gather, options, run_missing
+from cells import gather, options, read_stored, run_missing
 from pages import ROOT
 
 from facezoo import get_recipe, train
@@ -47,6 +47,7 @@ def measure(name, seed, runs):
         "accuracy": validation["accuracy"],
         "macro_f1": validation["macro_f1"],
         "log_loss": validation["log_loss"],
+        "ema": run.metrics["ema"],
         "seconds_per_epoch": run.metrics["seconds_per_epoch"],
     }
 
@@ -58,9 +59,10 @@ def main():
         for seed in SEEDS
         for name in CHANGES
     }
+    facts = {"budget": {"pictures": PICTURES, "epochs": EPOCHS}, "recipe": RECIPE.to_dict()}
     if not chosen.render:
-        run_missing(chosen.runs, todo, measure, RESULTS)
-    gather(chosen.runs, todo, RESULTS, budget={"pictures": PICTURES, "epochs": EPOCHS})
+        run_missing(chosen.runs, todo, measure, read_stored(RESULTS, **facts))
+    gather(chosen.runs, todo, RESULTS, **facts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Cells of a long benchmark: a JSON file each, shared by processes, kept when one stops.
 
-Those that a stored result holds count as done, so that another machine goes on with the rest.
+Those that a stored result of the same facts holds count as done, so that another machine goes on
+with the rest. To measure one anew delete it there too.
 """
 
 import argparse
@@ -13,17 +14,16 @@ from facezoo.files import replacing
 from facezoo.training import environment
 
 
-def run_missing(folder, cells, measure, path):
+def run_missing(folder, cells, measure, stored=()):
     """Measure what no other process has begun.
 
     Args:
         folder: of the files; an empty one is a cell at work, or one that was killed.
         cells: `{file name without ending: arguments of measure}`.
         measure: (*arguments) -> row, JSON-safe; prints what it likes.
-        path: of the stored result.
+        stored: names of cells to leave out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stored = _stored(path)
     for name, arguments in cells.items():
         if name in stored:
             continue
@@ -42,33 +42,44 @@ def run_missing(folder, cells, measure, path):
 
 
 def gather(folder, cells, path, **facts):
-    """Join the rows that are there to `path` and render; say which are missing."""
-    done = {name: found for name, found in _stored(path).items() if name in cells}
+    """Join the cells that are there, and those stored, to `path`; render; say which are missing.
+
+    Args:
+        folder, cells: as for `run_missing`.
+        path: of the stored result: `environment` of the newest cell, `cells` with the environment
+            of each, `rows` in their order, and the facts.
+        **facts: what holds for all cells; a stored result with others is not taken up.
+    """
+    known = read_stored(path, **facts)
     for name in cells:
         place = folder / f"{name}.json"
         if place.exists() and place.stat().st_size:
-            done[name] = json.loads(place.read_text("utf-8"))
-    done = {name: done[name] for name in cells if name in done}
+            known[name] = json.loads(place.read_text("utf-8"))
+    done = {name: known[name] for name in cells if name in known}
     missing = [name for name in cells if name not in done]
     if missing:
         print("not there yet:", ", ".join(missing))
     if not done:
         return
-    last = max((found["environment"] for found in done.values()), key=lambda e: e["date"])
+    made = {name: found["environment"] for name, found in done.items()}
+    last = max(made.values(), key=lambda e: e["date"])
     rows = [found["row"] for found in done.values()]
-    results = {"environment": last, **facts, "cells": list(done), "rows": rows}
+    results = {"environment": last, **facts, "cells": made, "rows": rows}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     render()
 
 
-def _stored(path):
-    """Cells of a stored result, as their files would hold them."""
+def read_stored(path, **facts):
+    """Cells of a stored result with these facts, by name, as their files would hold them."""
     if not path.exists():
         return {}
     results = json.loads(path.read_text("utf-8"))
-    rows = zip(results.get("cells", ()), results["rows"], strict=False)
-    return {name: {"environment": results["environment"], "row": row} for name, row in rows}
+    if any(results.get(name) != value for name, value in facts.items()):
+        return {}
+    cells = zip(results["cells"].items(), results["rows"], strict=True)
+    return {name: {"environment": made, "row": row} for (name, made), row in cells}
 
 
 def options(description, runs):

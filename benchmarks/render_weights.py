@@ -42,8 +42,9 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         "# Weights",
         "What `facezoo.load_model(name)` and `facezoo predict --weights name` know, all of it "
         "inside the package; a builder's name alone stands for its *default*. Accuracy is of test "
-        "pictures that chose nothing; *mean of seeds* is of the same training begun otherwise, of "
-        "which the one that validates best is shipped; *without copies* leaves out pictures that "
+        "pictures that chose nothing; *mean of seeds* is of the same training with other seeds "
+        "(first weights, order, augmentation), with its standard deviation; the one with the "
+        "highest validation accuracy is shipped; *without copies* leaves out pictures that "
         "are byte for byte in training; *with its mirror image* averages the answers for a "
         "face and its mirror image (`Recognizer(mirror=True)`, `predict --mirror`), for twice the "
         "time. Calibration error: expected, before and after one temperature that was fitted on "
@@ -81,26 +82,47 @@ def _beside(folder):
     cards = [c for c in cards if (c.protocol, c.recipe.target) == ("fer2013/public", "expression")]
     if len(cards) < 2:
         return []
-    hows = {how: None for card in cards for how in card.metrics["spoilt"]}
-    rows = [(how, *(_accuracy(c.metrics["spoilt"].get(how)) for c in cards)) for how in hows]
-    others = {data: None for card in cards for data in card.metrics.get("elsewhere", {})}
-    rows += [
-        (f"all of {data}", *(_accuracy(c.metrics["elsewhere"].get(data)) for c in cards))
-        for data in others
-    ]
+    spoilt = [card.metrics["spoilt"] for card in cards]
+    others = [_by_size(card.metrics.get("elsewhere", {})) for card in cards]
+    hows = dict.fromkeys(how for one in spoilt for how in one)
+    sets = dict.fromkeys(data for one in others for data in one)
+    rows = [(how, *(_accuracy(one.get(how)) for one in spoilt)) for how in hows]
+    rows += [(data, *(_accuracy(one.get(data)) for one in others)) for data in sets]
+    notes = {
+        data: dict.fromkeys(
+            one[data]["note"] for one in others if data in one and one[data]["note"]
+        )
+        for data in sets
+    }
+    notes = [f"{data}: {'; '.join(found)}" for data, found in notes.items() if found]
     return [
         "## Bad pictures and other pictures",
-        "Accuracy, with its 95 % interval, on the same test pictures, spoilt "
-        "(`facezoo.robustness`), and on whole sets of other pictures; nothing was trained for "
-        "either.",
+        "Accuracy, with its 95 % interval: on the test pictures as they are, on the same spoilt "
+        f"(`facezoo.robustness`; {_trained_for(cards)}), and on whole sets of other pictures, by "
+        "the names of their classes.",
         markdown_table(("pictures", *(card.name for card in cards)), rows),
+        *(f"{'. '.join(notes)}." for _ in notes[:1]),
     ]
+
+
+def _by_size(elsewhere):
+    """Figures on other data that could be measured, keyed by what was prepared of them."""
+    return {f"{name}, {one['n']:,}": one for name, one in elsewhere.items() if "refused" not in one}
+
+
+def _trained_for(cards):
+    """What the trainings had of the faults."""
+    recipes = [card.recipe for card in cards]
+    covered = max(r.augmentation.erase if r.augmentation else 0 for r in recipes)
+    if covered:
+        return (
+            f"training covered up to {covered:.0%} of a picture, and knew none of the other faults"
+        )
+    return "nothing was trained for it"
 
 
 def _accuracy(figures):
-    if figures is None or "refused" in figures:
-        return "-"
-    return f"{figures['accuracy']:.3f} ({_interval(figures)})"
+    return f"{figures['accuracy']:.3f} ({_interval(figures)})" if figures else "-"
 
 
 def _ablations(stored):
@@ -151,7 +173,9 @@ def _row(card, default, taken, cards):
 
 def _mean(card):
     tested = [row["test"]["accuracy"] for row in card.metrics.get("seeds", ())]
-    return f"{statistics.mean(tested):.3f} of {len(tested)}" if tested else "-"
+    if not tested:
+        return "-"
+    return f"{statistics.mean(tested):.3f} ± {statistics.stdev(tested):.3f}"
 
 
 def card_page(card):
@@ -180,7 +204,7 @@ def card_page(card):
         _calibration(card),
         f"![reliability diagram]({card.name}-reliability.png)",
         "## Bad pictures",
-        "The same test pictures, spoilt (`facezoo.robustness`); nothing was trained for it.",
+        f"The same test pictures, spoilt (`facezoo.robustness`); {_trained_for([card])}.",
         markdown_table(
             ("pictures", "accuracy", "95 % interval", "macro F1"),
             [_figures(how, one) for how, one in card.metrics["spoilt"].items()],
@@ -215,11 +239,10 @@ def _seeds(card):
     rows = card.metrics.get("seeds")
     if not rows:
         return ""
-    tested = [row["test"]["accuracy"] for row in rows]
+    each = ", ".join(f"{row['test']['accuracy']:.3f} of seed {row['seed']}" for row in rows)
     return (
-        f" The recipe's mean over {len(rows)} seeds ({', '.join(str(r['seed']) for r in rows)}) is "
-        f"{statistics.mean(tested):.3f} ({', '.join(f'{a:.3f}' for a in tested)}); this is the one "
-        "that did best on the validation pictures."
+        f" Mean over {len(rows)} seeds: {_mean(card)} ({each}, as trained); these weights are of "
+        "the one with the highest validation accuracy."
     )
 
 
@@ -258,7 +281,8 @@ def _known(one):
         if subjects
         else ""
     )
-    return "; ".join(filter(None, (by_subject, one.get("note"), one.get("refused"))))
+    counted = f"{one['n']:,} pictures" if "n" in one else ""
+    return "; ".join(filter(None, (counted, by_subject, one.get("note"), one.get("refused"))))
 
 
 def _interval(figures):

@@ -193,6 +193,7 @@ class CollapseWatch(Remembering, keras.callbacks.Callback):
     def _settled(self):
         """Steps after which the averages have forgotten how the training began."""
         optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed_float16
         averaged = REMEMBERED / (1 - optimizer.ema_momentum) if optimizer.use_ema else 0
         return max(SETTLED, averaged)
 

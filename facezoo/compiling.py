@@ -5,8 +5,6 @@ import keras
 from facezoo import backend
 from facezoo.errors import RunError
 
-AVERAGED = 0.1  # of a training's steps: a moving average of the weights remembers no more
-
 
 def compile_model(model, recipe, split, answers, parallel):
     """Compile a model as a recipe says.
@@ -27,11 +25,10 @@ def compile_model(model, recipe, split, answers, parallel):
     else:
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
         accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-    steps = -(-len(split) // recipe.batch_size)
     # where batches are filled up for several devices, what fills them weighs nothing
     kind = "metrics" if parallel.devices == 1 else "weighted_metrics"
     model.compile(
-        optimizer=_optimizer(recipe, steps),
+        optimizer=_optimizer(recipe, len(split)),
         loss=loss,
         jit_compile=backend.jit_compile_default(),
         **{kind: [accuracy, answers]},
@@ -53,9 +50,10 @@ def _build_metrics(model, labels):
     model._maybe_symbolic_build = lambda **_: None
 
 
-def _optimizer(recipe, steps):
-    """A Keras optimizer; `steps` is the number of batches of an epoch."""
+def _optimizer(recipe, pictures):
+    """A Keras optimizer for a training on so many pictures."""
     rate, schedule = recipe.learning_rate, recipe.schedule
+    steps = -(-pictures // recipe.batch_size)
     if schedule.kind == "cosine":
         warm = schedule.warmup_epochs * steps
         rate = keras.optimizers.schedules.CosineDecay(
@@ -67,8 +65,7 @@ def _optimizer(recipe, steps):
         )
     config = {"learning_rate": rate, **recipe.optimizer_args}
     if recipe.ema:
-        lasts = max(0.0, 1 - 1 / (AVERAGED * recipe.epochs * steps))
-        config |= {"use_ema": True, "ema_momentum": min(recipe.ema, lasts)}
+        config |= {"use_ema": True, "ema_momentum": recipe.ema_of(pictures)}
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
     except (TypeError, ValueError) as error:

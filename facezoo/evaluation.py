@@ -221,6 +221,7 @@ def write_evaluation(run, data, *, test=True):
         "best_epoch": best,
         "collapsed_at_epoch": collapsed,
         "seconds_per_epoch": float(history["seconds"].median()),
+        "ema": recipe.ema_of(len(data.train)),
         "calibration": {"temperature": temperature, "validation_ece_before": uncalibrated.ece},
         **{name: report.to_dict() for name, report in reports.items()},
     }

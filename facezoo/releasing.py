@@ -59,8 +59,9 @@ def release(
     Args:
         run: `RunFolder` of a finished training.
         name: "<builder>.<data>-v<n>", of the run's builder.
-        seeds: `RunFolder`s of the same recipe with other seeds, for the card's mean. None may
-            do better on validation than `run`: those pictures choose what is released.
+        seeds: `RunFolder`s of the same recipe with other seeds and the same draws, for the
+            card's mean. None may do better than `run` on the validation pictures, which choose
+            what is released.
         folder: with or without a manifest.json; the shipped weights' by default.
         default: whether the builder's name alone is to mean these weights.
         int8: write an int8 network too, if it costs under half a point on validation.
@@ -158,30 +159,39 @@ def _of_seeds(run, others):
         return []
     runs = sorted((run, *others), key=lambda each: each.recipe.seed)
     seeds = {each.recipe.seed for each in runs}
-    fixed = [dataclasses.replace(each.recipe.trained, seed=0) for each in runs]
-    if len(seeds) < len(runs) or any(recipe != fixed[0] for recipe in fixed):
+    fixed = [_but_for_the_seed(each) for each in runs]
+    if len(seeds) < len(runs) or any(each != fixed[0] for each in fixed):
         raise WeightsError(
             f"Got {', '.join(str(each.path) for each in others)} as other seeds of {run.path}; "
-            "expected runs of its recipe, each with another seed. Leave the others out."
+            "expected runs of its recipe on its pictures, each with another seed and all with one "
+            "split_seed. Leave the others out."
         )
-    figures = [
-        {
-            "seed": each.recipe.seed,
-            **{part: _brief_of(each, part) for part in ("validation", "test")},
-        }
-        for each in runs
-    ]
     best = max(runs, key=lambda each: each.metrics["validation"]["accuracy"])
     if best.metrics["validation"]["accuracy"] > run.metrics["validation"]["accuracy"]:
         raise WeightsError(
             f"Got {run.path}; expected {best.path}, the seed that does best on the validation "
             "pictures. Release that."
         )
-    return figures
+    return [{"seed": each.recipe.seed, **_stored_brief(each)} for each in runs]
 
 
-def _brief_of(run, part):
-    return {key: run.metrics[part][key] for key in ("n", "accuracy", "macro_f1", "log_loss")}
+def _but_for_the_seed(run):
+    """What trainings that differ by their seed alone have in common."""
+    card = run_card(run)  # refuses what has not finished
+    recipe = card.recipe.trained
+    recipe = dataclasses.replace(recipe, seed=0, split_seed=recipe.drawn_with)
+    return recipe, card.protocol, card.fingerprint, run.state.get("teacher")
+
+
+def _stored_brief(run):
+    """What a run found when it ended, validation and test."""
+    parts, keys = ("validation", "test"), ("n", "accuracy", "macro_f1", "log_loss")
+    if "test" not in run.metrics:
+        raise WeightsError(
+            f"Got {run.path}, which was not tested; expected the test figures of every seed. "
+            f"Run: facezoo train --resume {run.path}"
+        )
+    return {part: {key: run.metrics[part][key] for key in keys} for part in parts}
 
 
 def _exported(model, path):
@@ -282,7 +292,7 @@ def _elsewhere(model, name, root):
         split, _, note = in_classes_of(model.label_set, other.test, None)
         probabilities = predict(model, split.images)
     except DatasetNotFound:
-        return {"refused": "not prepared where these weights were released"}
+        return {"refused": "not prepared where these weights were measured"}
     except FacezooError as error:  # at another size
         return {"refused": str(error).partition(";")[0]}
     report = evaluate_predictions(probabilities, split.labels, model.label_set)

@@ -1,6 +1,6 @@
 """What bad pictures cost: accuracy on test pictures that were blurred, darkened, covered ...
 
-The pictures are spoilt as cameras and archives spoil them; no network was trained for it.
+The pictures are spoilt as cameras and archives spoil them.
 """
 
 import io

@@ -115,8 +115,11 @@ def test_the_first_epoch_and_the_first_steps_do_not_count(epochs, batch_size):
     ("steps", "ema", "collapsed"),
     [(990, None, False), (1010, None, True), (1490, 0.998, False), (1510, 0.998, True)],
 )
-def test_what_learns_is_given_time_for_its_averages_to_follow(steps, ema, collapsed):
+@pytest.mark.parametrize("scaled", [False, True])
+def test_what_learns_is_given_time_for_its_averages_to_follow(steps, ema, collapsed, scaled):
     optimizer = keras.optimizers.SGD(use_ema=ema is not None, ema_momentum=ema or 0.99)
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.iterations.assign(steps)
     watch = CollapseWatch(np.arange(64) % 4, POSE)
     watch.set_model(types.SimpleNamespace(optimizer=optimizer))

@@ -241,7 +241,7 @@ import sys, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import facezoo
-changes = {"batch_size": 16, "limit": 64, "epochs": 2, "ema": 0.9, "builder_args.batch_norm": False}
+changes = {"batch_size": 16, "limit": 64, "epochs": 6, "ema": 0.9, "builder_args.batch_norm": False}
 recipe = facezoo.get_recipe("synthetic-lenet5-expression").override(changes)
 for devices in (None, "all"):
     run = facezoo.train(recipe, runs=sys.argv[1], devices=devices)

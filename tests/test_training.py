@@ -565,8 +565,9 @@ def test_the_kept_model_is_the_moving_average(tmp_path, ema, momentum):
     )
     recipe = THREE.override({"ema": ema, "epochs": 2, "batch_size": 2, "builder_args": {}})
     run = train(recipe, runs=tmp_path, callbacks=[watch])
-    momentum = momentum or 1 - 10 / len(steps)  # a short training averages over its last tenth
+    momentum = momentum or 1 - 10 / len(steps)  # reaches back over a tenth of a short training
     assert 0.6 < 1 - 10 / len(steps) < 0.999
+    assert run.metrics["ema"] == pytest.approx(momentum)
     averages = [steps[0]]
     for weights_now in steps[1:]:
         pairs = zip(averages[-1], weights_now, strict=True)

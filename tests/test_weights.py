@@ -13,7 +13,7 @@ from facezoo.errors import RunError, UnknownName, WeightsError
 from facezoo.evaluation import evaluate
 from facezoo.labels import EXPRESSION_7
 from facezoo.recipes import get_recipe
-from facezoo.releasing import release
+from facezoo.releasing import measure_elsewhere, release
 from facezoo.runs import RunFolder
 from facezoo.training import train
 from facezoo.weights import get_card, list_weights, load_model
@@ -183,20 +183,28 @@ def test_the_seed_that_validates_best_is_released_and_the_card_tells_of_all(
 ):
     monkeypatch.setattr("facezoo.releasing.export", lambda model, path, half: _empty(path))
     monkeypatch.setattr("facezoo.releasing._onnx_figures", lambda path, data: {})
-    other = copied(run, tmp_path / "other", {"seed": 7}, validation=1.0, test=0.25)
-    folder = tmp_path / "weights"
-    with pytest.raises(WeightsError, match=f"expected {other.path}"):
-        release(run, NAME, seeds=[other], folder=folder)
-    longer = copied(run, tmp_path / "longer", {"seed": 8, "epochs": 9}, validation=0, test=0)
-    for wrong in (run, longer):
+    folder, same = tmp_path / "weights", {"seed": 7, "split_seed": run.recipe.seed}
+    best = copied(run, tmp_path / "best", same, validation=1.0, test=0.25)
+    with pytest.raises(WeightsError, match=f"expected {best.path}"):
+        release(run, NAME, seeds=[best], folder=folder)
+    longer = copied(run, tmp_path / "longer", {**same, "epochs": 9}, validation=0, test=0)
+    drawn_otherwise = copied(run, tmp_path / "drawn", {"seed": 7}, validation=0, test=0)
+    for wrong in (run, longer, drawn_otherwise):
         with pytest.raises(WeightsError, match="with another seed"):
             release(run, NAME, seeds=[wrong], folder=folder)
+    untested = copied(run, tmp_path / "untested", same, validation=0.0)
+    metrics = untested.metrics
+    untested.write_json("metrics.json", {k: v for k, v in metrics.items() if k != "test"})
+    with pytest.raises(WeightsError, match="was not tested"):
+        release(run, NAME, seeds=[untested], folder=folder)
     assert not folder.exists()
-    other = copied(run, tmp_path / "worse", {"seed": 7}, validation=0.0, test=0.25)
-    found = release(run, NAME, seeds=[other], folder=folder).metrics["seeds"]
+    worse = copied(run, tmp_path / "worse", same, validation=0.0, test=0.25)
+    release(run, NAME, seeds=[worse], folder=folder)
+    found = get_card(NAME, folder).metrics["seeds"]
     assert [each["seed"] for each in found] == [0, 7]
     assert found[1]["test"]["accuracy"] == 0.25 and found[1]["validation"]["accuracy"] == 0
-    assert found[0]["test"]["accuracy"] == run.metrics["test"]["accuracy"]
+    for key, value in found[0]["test"].items():
+        assert value == run.metrics["test"][key]
 
 
 def copied(run, path, changes, **accuracies):
@@ -258,3 +266,24 @@ def test_a_folder_of_the_weights_name_is_not_taken_for_them(released, tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / NAME).mkdir()
     assert load_model(NAME, folder=released).card.name == NAME
+
+
+def test_what_was_not_prepared_is_measured_later(released, monkeypatch):
+    path = released / "manifest.json"
+    manifest = json.loads(path.read_text())
+    figures = {"n": 3, "accuracy": 0.5}
+    missing = {"ckplus": {"refused": "not prepared"}, "expw": figures}
+    manifest["weights"][NAME]["metrics"]["elsewhere"] = missing
+    path.write_text(json.dumps(manifest))
+    before = path.read_bytes()
+    assert measure_elsewhere(NAME, folder=released) == []  # CK+ is still not prepared
+    assert path.read_bytes() == before
+    faces = facezoo.load_dataset("synthetic")
+    monkeypatch.setattr("facezoo.releasing.load_dataset", lambda name, root=None: faces)
+    assert measure_elsewhere(NAME, folder=released) == ["ckplus"]
+    after = json.loads(path.read_text())
+    measured = after["weights"][NAME]["metrics"]["elsewhere"]
+    whole = sum(len(part) for part in (faces.train, faces.validation, faces.test))
+    assert measured["ckplus"]["n"] == whole and 0 <= measured["ckplus"]["accuracy"] <= 1
+    assert measured["expw"] == figures
+    assert after["defaults"] == manifest["defaults"]

@@ -20,6 +20,7 @@ from facezoo.models import BUILDERS
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion")
 SCHEDULES = ("constant", "cosine", "plateau")
 MONITORS = ("val_loss", "val_accuracy")
+LONGEST_REACH = 0.1  # of a training's steps, of the moving average of the weights
 NONE = type(None)
 FIELD_TYPES = {
     "name": (str,),
@@ -108,8 +109,8 @@ class Recipe:
             than the learning rate.
         learning_rate, schedule: the highest rate, and how it moves.
         ema: momentum, 0 to under 1, of a moving average of the weights, step by step, that
-            validation and the kept model use in place of the last ones; 0 for none. A training
-            of few steps has a lower one: no average reaches back over more than its last tenth.
+            validation and the kept model use in place of the last ones; 0 for none. See
+            `ema_of` for trainings of few steps.
         batch_size, epochs: pictures a step, passes over the training pictures.
         patience: epochs without a better `monitor` before training stops; None never.
         monitor: "val_loss" or "val_accuracy": what chooses the kept checkpoint.
@@ -224,6 +225,16 @@ class Recipe:
     def drawn_with(self):
         """Seed of the protocol's draws."""
         return self.seed if self.split_seed is None else self.split_seed
+
+    def ema_of(self, pictures):
+        """Momentum of the moving average in a training on so many pictures.
+
+        That of `ema`, or less: the mean reach back, 1 / (1 - momentum) steps, is at most a tenth
+        of all the steps that `epochs` allows, else an average remembers how a short training
+        began.
+        """
+        steps = self.epochs * -(-pictures // self.batch_size)
+        return min(self.ema, max(0.0, 1 - 1 / (LONGEST_REACH * steps)))
 
     def override(self, settings):
         """Return this recipe with some fields changed.

@@ -3,8 +3,8 @@
 What a network of 48x48 gray faces wants, whatever its size: pictures mirrored, turned, moved,
 enlarged and partly covered; a rate that rises for three epochs and falls as a cosine; softened
 labels; weight decay; and the moving average of the weights in place of the last ones. A seeded
-tenth of FER2013's Training chooses the epoch and fits the temperature; PublicTest is opened by
-the release alone.
+tenth of FER2013's Training chooses the epoch and fits the temperature; PublicTest is opened
+once, by the network that was chosen.
 
 `mini_xception`, the field's baseline, and LeNet-5, the floor, get the same recipe, so that what
 differs is the network.
