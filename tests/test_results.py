@@ -12,10 +12,48 @@ from facezoo.weights import get_card, list_weights
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import render  # noqa: E402 - benchmarks are scripts, not a package
+import cells  # noqa: E402 - benchmarks are scripts, not a package
+import render  # noqa: E402
 import render_reliability  # noqa: E402
 import render_speed  # noqa: E402
 import render_weights  # noqa: E402
+
+
+def seeds_of(*accuracies):
+    figures = {"n": 9, "macro_f1": 0.5, "log_loss": 1.0}
+    return [
+        {"seed": n, "test": {**figures, "accuracy": a}, "validation": {**figures, "accuracy": a}}
+        for n, a in enumerate(accuracies)
+    ]
+
+
+def test_a_card_tells_of_its_seeds_and_of_the_majority():
+    card = get_card("facezoo_base")
+    assert "Against the label" not in render_weights.card_page(card)
+    card.metrics["seeds"] = seeds_of(0.7, 0.68)
+    card.metrics["majority"] = {"n": 3_199, "accuracy": 0.85, "accuracy_interval": [0.84, 0.86]}
+    page = render_weights.card_page(card)
+    assert "Mean over 2 seeds: 0.690 ± 0.014 (0.700 of seed 0, 0.680 of seed 1, as trained)" in page
+    assert "where there is one: 0.850 (0.840 to 0.860) on 3,199." in page
+
+
+def test_stored_cells_are_measured_once_more_only_if_their_facts_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(cells, "render", lambda: None)
+    measured, stored, every = [], tmp_path / "stored.json", {"a": (1,), "b": (2,), "c": (3,)}
+
+    def run(runs, todo, **facts):
+        known = cells.read_stored(stored, **facts)
+        cells.run_missing(tmp_path / runs, todo, lambda n: measured.append(n) or {"n": n}, known)
+        cells.gather(tmp_path / runs, every, stored, **facts)
+        return json.loads(stored.read_text())
+
+    run("here", {"b": (2,)}, budget=1)
+    results = run("there", every, budget=1)
+    assert measured == [2, 1, 3]
+    assert [row["n"] for row in results["rows"]] == [1, 2, 3]
+    assert list(results["cells"]) == ["a", "b", "c"]
+    assert run("third", {"a": (1,)}, budget=2)["rows"] == [{"n": 1}]
+    assert measured == [2, 1, 3, 1]
 
 
 @pytest.mark.parametrize("name", render.TABLES)
