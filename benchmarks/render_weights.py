@@ -1,11 +1,13 @@
 """docs/weights.md and a card for every shipped network, from the manifest and the measurements."""
 
 import json
+import shlex
 import statistics
 
 from pages import ROOT, made_by
 
 from facezoo.datasets import get_spec
+from facezoo.recipes import get_recipe
 from facezoo.report import MEASURES, markdown_table
 from facezoo.weights import get_card, list_weights
 from facezoo.weights.manifest import FOLDER
@@ -194,6 +196,8 @@ def card_page(card):
         "answer hurts nobody. " + MISUSE,
         "## How it was made",
         _made(card),
+        "To train it again (on a GPU with `KERAS_BACKEND=jax` in front):",
+        f"```\n{_again(card)}\n```",
         "## By class",
         markdown_table(
             ("class", "precision", "recall", "F1", "pictures"),
@@ -257,6 +261,16 @@ def _made(card):
         f"pictures' licence: {facts['license']}. What it allows of weights that learnt from them "
         f"is not settled; see {spec.page}."
     )
+
+
+def _again(card):
+    """The command that trains a card's recipe, as it was trained."""
+    told = ("summary", "reported")
+    usual = get_recipe(card.recipe.name).to_dict()
+    changed = {k: v for k, v in card.trained_by.items() if k not in told and usual[k] != v}
+    words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in changed.items()}
+    settings = [f"--set {shlex.quote(f'{name}={word}')}" for name, word in words.items()]
+    return " ".join(["facezoo train", card.recipe.name, *settings])
 
 
 def _calibration(card):
