@@ -17,6 +17,7 @@ say what a person feels, thinks, intends or is, and must not be used to judge, s
 people. The pictures are of whoever was found on the web or posed in a laboratory: age, skin, sex
 and culture are not evenly represented and not recorded, so nobody knows how much worse the network
 is for those who are missing. Posed and acted faces are louder than those of daily life."""
+PART = 0.75  # of the published pictures, under which a card says how many there are
 WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
 COLUMNS = (
     "weights",
@@ -109,7 +110,11 @@ def _beside(folder):
 
 def _by_size(elsewhere):
     """Figures on other data that could be measured, keyed by what was prepared of them."""
-    return {f"{name}, {one['n']:,}": one for name, one in elsewhere.items() if "refused" not in one}
+    return {
+        f"{name}, {one['n']:,} pictures": one
+        for name, one in elsewhere.items()
+        if "refused" not in one
+    }
 
 
 def _trained_for(cards):
@@ -220,8 +225,11 @@ def card_page(card):
             "## Other pictures",
             "Whole data sets that trained nothing, by the names of their classes.",
             markdown_table(
-                ("data", "accuracy", "95 % interval", "macro F1", "to know"),
-                [(*_figures(name, one), _known(one)) for name, one in others.items()],
+                ("data", "accuracy", "95 % interval", "macro F1", "calibration error", "to know"),
+                [
+                    (*_figures(name, one), _error(one), _known(name, one))
+                    for name, one in others.items()
+                ],
             ),
         ]
     return "\n\n".join(paragraphs) + "\n"
@@ -288,7 +296,11 @@ def _figures(name, one):
     return name, f"{one['accuracy']:.3f}", _interval(one), f"{one['macro_f1']:.3f}"
 
 
-def _known(one):
+def _error(one):
+    return f"{one['ece']:.3f}" if "ece" in one else "-"
+
+
+def _known(name, one):
     subjects = one.get("subjects")
     by_subject = (
         f"by subject {subjects['mean']:.3f} ± {subjects['std']:.3f} ({subjects['n']} people)"
@@ -296,6 +308,8 @@ def _known(one):
         else ""
     )
     counted = f"{one['n']:,} pictures" if "n" in one else ""
+    if counted and one["n"] < PART * get_spec(name).published:
+        counted += f" of the {get_spec(name).published:,} published"
     return "; ".join(filter(None, (counted, by_subject, one.get("note"), one.get("refused"))))
 
 

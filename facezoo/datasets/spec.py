@@ -181,3 +181,8 @@ class DatasetSpec:
     needs_archive: bool = True
     survey: Callable[[Archive, dict], dict] | None = None
     adapt: Callable[["DatasetSpec", dict], "DatasetSpec"] | None = None
+
+    @property
+    def published(self):
+        """Number of pictures with an expression in the set as published; 0 where not known."""
+        return sum(self.expected.get("expression", {}).values())

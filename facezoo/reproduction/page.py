@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facezoo.datasets import get_spec
 from facezoo.files import replacing
 from facezoo.report import markdown_table
 from facezoo.reproduction.results import read_results
@@ -15,13 +16,14 @@ from facezoo.reproduction.studies import STUDIES, plans
 HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. -->
 # The five studies, reported and reproduced
 
-Every row is a training of that recipe, its epoch chosen on validation pictures, and its accuracy
-on test pictures that chose nothing. **Bold epochs** are fewer than the recipe's: such a row shows
-how far that many epochs lead, not what the recipe is worth. *Nearest picture* is the
-accuracy of the label of the most similar picture that is not tested: what remembering is worth.
-Several seeds: mean and standard deviation; the interval is the mean of the seeds' 95 % intervals
-over test pictures. `all-sizes` has twice the pictures, hence half the epochs. `-plus` recipes are
-ours: a network and the pictures of the study, for no more computing than it allowed.
+Every row with figures is a training of that recipe, its epoch chosen on validation pictures, and
+its accuracy on test pictures that chose nothing. *Pictures*: of training / of test. **Bold epochs**
+are fewer than the recipe's: such a row shows how far that many epochs lead, not what the recipe is
+worth. *Nearest picture* is the accuracy of the label of the most similar picture that is not
+tested: what remembering is worth. Several seeds: mean and standard deviation; the interval is the
+mean of the seeds' 95 % intervals over test pictures. `all-sizes` takes each photograph at two
+sizes, hence half the epochs. `-plus` recipes are ours: a network and the pictures of the study,
+for no more computing than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
@@ -37,9 +39,11 @@ PAIRS = (  # (one, other, what their difference tells)
     ("ippm-plus", "ippm-resnet50-ippm", "improved recipe against the study's"),
 )
 COLLAPSED = 0.9  # share of one answer from which a row says so
+PART = 0.75  # of the published pictures, under which a row says how many were at hand
 COLUMNS = (
     "recipe",
     "protocol",
+    "pictures",
     "reported",
     "accuracy here",
     "95 % interval",
@@ -89,9 +93,24 @@ def study_table(rows, wanted):
     """Return the table of a study as Markdown: a line a plan, also of those not run yet."""
     found = {row["plan"]: row for row in rows}
     lines = [_line(found[plan.name]) if plan.name in found else _missing(plan) for plan in wanted]
-    notes = [f"- {row['protocol']}: {row['note']}." for row in rows if row["note"]]
+    notes = [
+        f"- {row['protocol']}: {note}."
+        for row in rows
+        for note in (row["note"], _part(row))
+        if note
+    ]
     table = markdown_table(COLUMNS, lines)
     return "\n".join([table, *(["", *dict.fromkeys(notes)] if notes else [])])
+
+
+def _part(row):
+    """Return what is said of a row whose data set was not whole, or ""."""
+    name = row["recipe"]["dataset"]
+    published = get_spec(name).published
+    prepared = sum(counts[0] for counts in row["pictures"].values())
+    if prepared >= PART * published:
+        return ""
+    return f"{prepared:,} of the {published:,} published pictures were at hand"
 
 
 def epochs_run(row):
@@ -107,22 +126,26 @@ def epochs_run(row):
 def _line(row):
     accuracy, seeds = row["accuracy"], len(row["seeds"])
     spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.3f} ({seeds} seeds)"
-    epochs = epochs_run(row)
-    if row["epochs_allowed"] < row["epochs_asked"]:
-        epochs = f"**{epochs}**"
     seconds = row["seconds_per_epoch"]
     return (
         _label(row["recipe"]["name"], row["changed"]),
         row["protocol"],
+        f"{row['pictures']['train'][0]:,} / {row['pictures']['test'][0]:,}",
         row["reported"] or "-",
         f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}{collapse(row)}",
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
         f"{row['nearest_neighbour']['mean']:.3f}",
-        epochs,
+        _epochs_in_bold(row),
         f"{seconds:.0f}" if seconds >= 10 else "under 10",
         trained_on(row["environment"]),
     )
+
+
+def _epochs_in_bold(row):
+    """`epochs_run`, bold where they were fewer than the study's."""
+    short = row["epochs_allowed"] < row["epochs_asked"]
+    return f"**{epochs_run(row)}**" if short else epochs_run(row)
 
 
 def interval(row):
@@ -155,7 +178,7 @@ def _missing(plan):
     recipe = plan.recipe
     where = f"{recipe.dataset}/{recipe.protocol or 'default'}"
     blank = ("not run yet", *["-"] * 6)
-    return (_label(recipe.name, plan.changed), where, recipe.reported or "-", *blank)
+    return (_label(recipe.name, plan.changed), where, "-", recipe.reported or "-", *blank)
 
 
 def _label(name, changed):
@@ -199,7 +222,7 @@ def _differences(rows):
             if difference is not None:
                 mean, low, high = difference
                 names = f"{_label(one, changed)} - {_label(other, changed)}"
-                epochs = " - ".join(dict.fromkeys(map(epochs_run, pair)))
+                epochs = " - ".join(dict.fromkeys(map(_epochs_in_bold, pair)))
                 told = (f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}", epochs)
                 lines.append((what, names, *told))
     if not lines:
@@ -208,7 +231,8 @@ def _differences(rows):
     return (
         markdown_table(columns, lines) + "\n\nAt the same number of epochs, or an improved recipe "
         "and the study's in full; paired by test picture and averaged over seeds; the interval is "
-        "that of the mean over pictures and does not know what other seeds would give."
+        "that of the mean over pictures and does not know what other seeds would give. In bold "
+        "epochs a difference is that of unfinished networks, and tells nothing of finished ones."
     )
 
 
