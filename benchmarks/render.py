@@ -95,7 +95,7 @@ def pipeline(results):
         "| --- | --- | --- |",
     ]
     for name, row in results["contenders"].items():
-        ratio = f"{row['facezoo_is_faster_by']} times faster" if row["aim"] else "-"
+        ratio = f"{row['facezoo_is_faster_by']} times as fast" if row["aim"] else "-"
         lines.append(f"| {name} | {row['pictures_per_second']:,} | {ratio} |")
     lines += [
         "",
@@ -272,7 +272,7 @@ def kernels(results):
     """Render a training step beside one with Keras' own kernels."""
     lines = [
         f"| a training step of {results['batch']} pictures | precision | facezoo | Keras alone "
-        "| faster by |",
+        "| times as fast |",
         "| --- | --- | ---: | ---: | ---: |",
     ]
     lines += [

@@ -47,7 +47,7 @@ def beside_fer(results):
     names = [name for name in CONTENDERS if name in results["started"]]
     header = ["what", f"facezoo {results['versions']['facezoo']}"]
     for name in names:
-        header += [f"{CONTENDERS[name]} {results['versions'][name]}", "facezoo is faster by"]
+        header += [f"{CONTENDERS[name]} {results['versions'][name]}", "facezoo: times as fast"]
     started = results["started"]
     rows = [
         _row(what, {n: started[n][key] for n in started}, names, "{:.2f} s")
