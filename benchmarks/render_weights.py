@@ -18,6 +18,11 @@ people. The pictures are of whoever was found on the web or posed in a laborator
 and culture are not evenly represented and not recorded, so nobody knows how much worse the network
 is for those who are missing. Posed and acted faces are louder than those of daily life."""
 PART = 0.75  # of the published pictures, under which a card says how many there are
+OPENED = {  # by kind of file
+    "keras": "`facezoo.load_model`, in Keras",
+    "onnx": "`facezoo.Recognizer` and `facezoo predict`, on onnxruntime",
+    "onnx-int8": "`facezoo.OnnxNetwork`, by its path; slower where a processor lacks 8-bit units",
+}
 WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
 COLUMNS = (
     "weights",
@@ -203,6 +208,8 @@ def card_page(card):
         _made(card),
         "To train it again (on a GPU with `KERAS_BACKEND=jax` in front):",
         f"```\n{_again(card)}\n```",
+        "## Files in facezoo/weights",
+        markdown_table(("file", "MB", "accuracy", "opened by"), _files(card)),
         "## By class",
         markdown_table(
             ("class", "precision", "recall", "F1", "pictures"),
@@ -269,6 +276,16 @@ def _made(card):
         f"pictures' licence: {facts['license']}. What it allows of weights that learnt from them "
         f"is not settled; see {spec.page}."
     )
+
+
+def _files(card):
+    """A row for every file: its size, what it gets of the same test pictures, who opens it."""
+    found = {kind: card.metrics[kind]["test"] for kind in card.files if kind != "keras"}
+    found["keras"] = card.metrics["test"]["accuracy"]
+    return [
+        (f"`{e['file']}`", f"{e['bytes'] / 1e6:.2f}", f"{found[kind]:.3f}", OPENED[kind])
+        for kind, e in card.files.items()
+    ]
 
 
 def _again(card):
