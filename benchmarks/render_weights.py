@@ -272,9 +272,9 @@ def _made(card):
         f"Trained on {spec.title} under `{card.protocol}`, target `{recipe.target}`, by the recipe "
         f"`{recipe.name}`, seed {facts['seed']}, {facts['epochs']} epochs, on "
         f"{made['processor']}, Keras {made['keras']} on {made['backend']}, {made['date'][:10]}, "
-        f"commit {facts['commit']}. Validation pictures chose the epoch and the temperature. The "
-        f"pictures' licence: {facts['license']}. What it allows of weights that learnt from them "
-        f"is not settled; see {spec.page}."
+        f"commit {facts['commit']}.{_teacher(card)} Validation pictures chose the epoch and "
+        f"the temperature. The pictures' licence: {facts['license']}. What it allows of weights "
+        f"that learnt from them is not settled; see {spec.page}."
     )
 
 
@@ -293,9 +293,27 @@ def _again(card):
     told = ("summary", "reported")
     usual = get_recipe(card.recipe.name).to_dict()
     changed = {k: v for k, v in card.trained_by.items() if k not in told and usual[k] != v}
+    if card.recipe.teacher and not _ships_teacher(card):
+        changed["teacher"] = "RUN"
     words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in changed.items()}
     settings = [f"--set {shlex.quote(f'{name}={word}')}" for name, word in words.items()]
     return " ".join(["facezoo train", card.recipe.name, *settings])
+
+
+def _teacher(card):
+    """Who taught a network, and where that network is."""
+    recipe = card.recipe
+    if not recipe.teacher:
+        return ""
+    gone = ", which is not shipped any more: take a run of its recipe as RUN below"
+    return (
+        f" It learnt {1 - recipe.teacher_share:.0%} from the labels and {recipe.teacher_share:.0%} "
+        f"from the answers of `{recipe.teacher}`{'' if _ships_teacher(card) else gone}."
+    )
+
+
+def _ships_teacher(card):
+    return card.recipe.teacher in list_weights()
 
 
 def _calibration(card):

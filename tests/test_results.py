@@ -1,11 +1,14 @@
 """Figures in the README and the pages under docs/ are rendered from stored results, not typed."""
 
+import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from facezoo.recipes import get_recipe
 from facezoo.reproduction import results_page
 from facezoo.weights import get_card, list_weights
 
@@ -35,6 +38,24 @@ def test_a_card_tells_of_its_seeds_and_of_the_majority():
     page = render_weights.card_page(card)
     assert "Mean over 2 seeds: 0.690 ± 0.014 (0.700 of seed 0, 0.680 of seed 1, as trained)" in page
     assert "where there is one: 0.850 (0.840 to 0.860) on 3,199." in page
+
+
+@pytest.mark.parametrize(
+    ("teacher", "said", "command"),
+    [
+        ("lenet5.fer2013-v1", "50% from the answers of `lenet5.fer2013-v1`.", "lenet5.fer2013-v1"),
+        ("gone.fer2013-v1", "`gone.fer2013-v1`, which is not shipped any more", "RUN"),
+    ],
+)
+def test_a_card_tells_who_taught_and_the_command_that_trains_again(teacher, said, command):
+    card = get_card("facezoo_base")
+    recipe = get_recipe("facezoo-base-fer2013-taught").override({"teacher": teacher, "epochs": 7})
+    page = render_weights.card_page(dataclasses.replace(card, trained_by=recipe.to_dict()))
+    assert said in page
+    (line,) = (line for line in page.splitlines() if line.startswith("facezoo train"))
+    given = {"--set epochs=7", f"--set teacher={command}"}
+    assert set(re.findall(r"--set \S+", line)) == given
+    assert line.startswith("facezoo train facezoo-base-fer2013-taught ")
 
 
 def test_stored_cells_are_measured_once_more_only_if_their_facts_changed(tmp_path, monkeypatch):
