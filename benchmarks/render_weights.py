@@ -293,8 +293,9 @@ def _again(card):
     told = ("summary", "reported")
     usual = get_recipe(card.recipe.name).to_dict()
     changed = {k: v for k, v in card.trained_by.items() if k not in told and usual[k] != v}
-    if card.recipe.teacher and not _ships_teacher(card):
-        changed["teacher"] = "RUN"
+    if not _ships_teachers(card):
+        one = isinstance(card.recipe.teacher, str)
+        changed["teacher"] = "RUN" if one else ["RUN"] * len(card.recipe.teachers)
     words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in changed.items()}
     settings = [f"--set {shlex.quote(f'{name}={word}')}" for name, word in words.items()]
     return " ".join(["facezoo train", card.recipe.name, *settings])
@@ -305,15 +306,16 @@ def _teacher(card):
     recipe = card.recipe
     if not recipe.teacher:
         return ""
-    gone = ", which is not shipped any more: take a run of its recipe as RUN below"
+    gone = ", not shipped any more: take a run of the same recipe as RUN below"
     return (
         f" It learnt {1 - recipe.teacher_share:.0%} from the labels and {recipe.teacher_share:.0%} "
-        f"from the answers of `{recipe.teacher}`{'' if _ships_teacher(card) else gone}."
+        f"from the answers of {', '.join(f'`{name}`' for name in recipe.teachers)}"
+        f"{'' if _ships_teachers(card) else gone}."
     )
 
 
-def _ships_teacher(card):
-    return card.recipe.teacher in list_weights()
+def _ships_teachers(card):
+    return set(card.recipe.teachers) <= set(list_weights())
 
 
 def _calibration(card):

@@ -1,4 +1,4 @@
-"""A trained network teaches another: its answers for the training pictures soften their labels.
+"""Trained networks teach another: their answers for the training pictures soften the labels.
 
 Source: Hinton et al. 2015, arXiv:1503.02531, with answers for the pictures as they are (and
 mirrored, where the recipe mirrors), instead of anew for every augmented one: what it costs is a
@@ -23,24 +23,32 @@ def teacher_sha256(data, recipe):
         data: `FaceDataset` of the recipe.
         recipe: `Recipe` with a `teacher`.
 
+    Returns:
+        str; a list of them for a list of teachers.
+
     Raises:
         FacezooError: no such teacher.
         ProtocolError: the teacher was trained on other pictures than these; it could have
             seen those that validate or test.
         LabelSetMismatch: it answers with other classes.
     """
-    source = find_source(recipe.teacher)
+    digests = [_sha256(name, data, recipe) for name in recipe.teachers]
+    return digests[0] if isinstance(recipe.teacher, str) else digests
+
+
+def _sha256(name, data, recipe):
+    source = find_source(name)
     card = source if isinstance(source, Card) else run_card(source)
     learnt, own = _pictures(card, card.recipe), _pictures(data, recipe)
     if learnt != own:
         raise ProtocolError(
-            f"Got teacher={recipe.teacher!r}, trained on {_told(learnt)}; expected "
+            f"Got teacher={name!r}, trained on {_told(learnt)}; expected "
             f"{_told(own)}, for it may know the answers to other pictures. Choose another, or set "
             "teacher=null."
         )
     if card.label_set != data.label_set:
         raise LabelSetMismatch(
-            f"Got teacher={recipe.teacher!r} of {', '.join(card.label_set.classes)}; expected "
+            f"Got teacher={name!r} of {', '.join(card.label_set.classes)}; expected "
             f"{', '.join(data.label_set.classes)}. Choose another, or set teacher=null."
         )
     return card.files["keras"]["sha256"] if card.files else sha256(source.path / "model.keras")
@@ -54,15 +62,22 @@ def taught(data, recipe):
 
     Returns:
         float32 (N, K): (1 - teacher_share) x the pictures' own
-        + teacher_share x the teacher's calibrated probabilities.
+        + teacher_share x the teachers' calibrated probabilities, their mean.
     """
     teacher_sha256(data, recipe)
-    teacher, split = load_model(recipe.teacher), data.train
-    pixels, told = split.images[:], {"batch_size": BATCH, "verbose": 0}
-    answers = teacher.predict(pixels, **told)
+    split, share = data.train, recipe.teacher_share
+    pictures = [split.images[:]]
     if recipe.augmentation is not None and recipe.augmentation.flip:
-        answers = (answers + teacher.predict(pixels[:, :, ::-1], **told)) / 2
-    share = recipe.teacher_share
+        pictures.append(pictures[0][:, :, ::-1])
+    told = {"batch_size": BATCH, "verbose": 0}
+    answers = np.mean(
+        [
+            model.predict(each, **told)
+            for model in map(load_model, recipe.teachers)
+            for each in pictures
+        ],
+        axis=0,
+    )
     return ((1 - share) * one_hot(split) + share * answers).astype(np.float32)
 
 

@@ -39,6 +39,22 @@ def test_labels_are_shared_between_the_pictures_own_and_the_teachers_answers(tea
     np.testing.assert_allclose(labels - 0.75 * own, 0.25 * answers, atol=1e-6)
 
 
+def test_several_teachers_share_the_teaching_equally(teacher, tmp_path):
+    second = str(train(dataclasses.replace(TINY, batch_size=16), runs=tmp_path).path)
+    data = load_data(TINY)
+    one, other, both = (taught(data, pupil(t)) for t in (teacher, second, [teacher, second]))
+    assert np.abs(one - other).max() > 1e-3
+    np.testing.assert_allclose(both, (one + other) / 2, atol=1e-6)
+    run = train(pupil([teacher, second]), runs=tmp_path / "taught", evaluate=False)
+    assert len(run.state["teacher"]) == 2
+
+
+def test_every_teacher_is_looked_at(teacher, tmp_path):
+    other = str(train(dataclasses.replace(TINY, split_seed=5), runs=tmp_path).path)
+    with pytest.raises(ProtocolError, match=f"teacher='{other}', trained on"):
+        train(pupil([teacher, other]), runs=tmp_path / "taught")
+
+
 def test_a_taught_run_says_who_taught_it_and_learns_other_weights(teacher, tmp_path):
     alone = train(TINY, runs=tmp_path / "alone")
     run = train(pupil(teacher), runs=tmp_path / "taught")

@@ -57,6 +57,9 @@ def test_a_recipe_cannot_be_changed_in_place():
         ("name", ""),
         ("seed", 10**30),
         ("deterministic", 1),
+        ("teacher", 5),
+        ("teacher", []),
+        ("teacher", ["facezoo_base", None]),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(field, value):

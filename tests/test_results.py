@@ -43,8 +43,12 @@ def test_a_card_tells_of_its_seeds_and_of_the_majority():
 @pytest.mark.parametrize(
     ("teacher", "said", "command"),
     [
-        ("lenet5.fer2013-v1", "50% from the answers of `lenet5.fer2013-v1`.", "lenet5.fer2013-v1"),
-        ("gone.fer2013-v1", "`gone.fer2013-v1`, which is not shipped any more", "RUN"),
+        (
+            "lenet5.fer2013-v1",
+            "50% from the answers of `lenet5.fer2013-v1`.",
+            "teacher=lenet5.fer2013-v1",
+        ),
+        ("gone.fer2013-v1", "`gone.fer2013-v1`, not shipped any more", "teacher=RUN"),
     ],
 )
 def test_a_card_tells_who_taught_and_the_command_that_trains_again(teacher, said, command):
@@ -53,7 +57,7 @@ def test_a_card_tells_who_taught_and_the_command_that_trains_again(teacher, said
     page = render_weights.card_page(dataclasses.replace(card, trained_by=recipe.to_dict()))
     assert said in page
     (line,) = (line for line in page.splitlines() if line.startswith("facezoo train"))
-    given = {"--set epochs=7", f"--set teacher={command}"}
+    given = {"--set epochs=7", f"--set {command}"}
     assert set(re.findall(r"--set \S+", line)) == given
     assert line.startswith("facezoo train facezoo-base-fer2013-taught ")
 

@@ -28,7 +28,7 @@ FIELD_TYPES = {
     "reported": (str,),
     "target": (str, NONE),
     "protocol": (str, NONE),
-    "teacher": (str, NONE),
+    "teacher": (str, list, NONE),
     "builder_args": (dict,),
     "optimizer_args": (dict,),
     "deterministic": (bool,),
@@ -102,7 +102,8 @@ class Recipe:
         mixup: 0 or more, the parameter of `batches.mixed`; 0 mixes no pictures.
         label_smoothing: 0 to under 1, of the cross-entropy.
         teacher: name of trained weights, or a run folder, whose probabilities for the training
-            pictures soften their labels (`facezoo.distillation`); None for none.
+            pictures soften their labels (`facezoo.distillation`); a list of such for the mean of
+            theirs; None for none.
         teacher_share: 0 to under 1, their share in the labels.
         class_weight: None, or "balanced" for weights inverse to the classes' counts.
         optimizer, optimizer_args: a Keras optimizer by name, and its arguments other
@@ -142,7 +143,7 @@ class Recipe:
     augmentation: Augmentation | None = None
     mixup: float = 0.0
     label_smoothing: float = 0.0
-    teacher: str | None = None
+    teacher: str | list[str] | None = None
     teacher_share: float = 0.5
     class_weight: str | None = None
     optimizer: str = "adam"
@@ -170,6 +171,11 @@ class Recipe:
                 raise RecipeError(
                     f"Got {field}={getattr(self, field)!r}; expected {names}. Write it as one."
                 )
+        if self.teacher == [] or not all(isinstance(each, str) for each in self.teachers):
+            raise RecipeError(
+                f"Got teacher={self.teacher!r}; expected names or folders, one at least. Change "
+                "it, or set teacher=null."
+            )
         if not re.fullmatch(r"\w[\w.-]*", self.name):
             raise RecipeError(
                 f"Got name={self.name!r}, which names the folder of runs; expected letters, "
@@ -220,6 +226,11 @@ class Recipe:
     def trained(self):
         """This recipe without the words that change no training, to compare two by."""
         return dataclasses.replace(self, summary="", reported="")
+
+    @property
+    def teachers(self):
+        """The teachers, as a list."""
+        return [self.teacher] if isinstance(self.teacher, str) else list(self.teacher or ())
 
     @property
     def drawn_with(self):
