@@ -171,7 +171,7 @@ def _row(card, default, taken, cards):
     return (
         f"[{card.name}]({cards}{card.name}.md){', *default*' if default else ''}",
         f"{card.protocol}, {card.recipe.target}",
-        f"{test['accuracy']:.3f}",
+        f"{test['accuracy']:.3f}{_of_a_majority(card)}",
         _interval(test),
         _mean(card),
         f"{copies['accuracy']:.3f}" if copies else "-",
@@ -181,6 +181,11 @@ def _row(card, default, taken, cards):
         f"{taken['1']:.2f}" if taken else "-",
         f"{taken['64']:.3f}" if taken else "-",
     )
+
+
+def _of_a_majority(card):
+    found = card.metrics.get("majority")
+    return f"; {found['accuracy']:.3f} where a majority agrees" if found else ""
 
 
 def _mean(card):

@@ -16,7 +16,7 @@ pictures and no other, so its pupils draw their parts by its seed.
 `-ferplus` learns the votes of FER+'s ten annotators; no other recipe
 sees them. LeNet-5 for CMU's pose and eyes is study A's own recipe, in `cmu.py`.
 
-Command: facezoo train facezoo-base-fer2013 --seeds 2
+Command: facezoo train facezoo-base-fer2013
 """
 
 import dataclasses
