@@ -23,6 +23,7 @@ OPENED = {  # by kind of file
     "onnx": "`facezoo.Recognizer` and `facezoo predict`, on onnxruntime",
     "onnx-int8": "`facezoo.OnnxNetwork`, by its path; slower where a processor lacks 8-bit units",
 }
+PARTS = ("validation", "test")
 WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
 COLUMNS = (
     "weights",
@@ -65,6 +66,8 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
     paragraphs += _beside(folder)
     if (results / "ablations.json").exists():
         paragraphs += _ablations(json.loads((results / "ablations.json").read_text("utf-8")))
+    if (results / "teaching.json").exists():
+        paragraphs += _teaching(json.loads((results / "teaching.json").read_text("utf-8")))
     return "\n\n".join(paragraphs) + "\n"
 
 
@@ -161,6 +164,28 @@ def _ablations(stored):
         "epochs, one part of the recipe changed at a time, on validation pictures; PublicTest was "
         "not opened. So short a training underrates what pays late. "
         + made_by(stored, "ablations"),
+    ]
+
+
+def _teaching(stored):
+    """A network that was taught beside the same network that was not."""
+    columns = ["recipe", "seed", "epochs"]
+    columns += [f"{part} {what}" for part in PARTS for what in ("accuracy", "log loss")]
+    rows = [
+        (
+            f"`{row['recipe']}`",
+            row["seed"],
+            row["epochs"],
+            *(f"{row[part][key]:.3f}" for part in PARTS for key in ("accuracy", "log_loss")),
+        )
+        for row in stored["rows"]
+    ]
+    return [
+        "## What a teacher gives",
+        markdown_table(columns, rows),
+        "The same network and pictures, `fer2013/public`; half of the labels of `-taught` are the "
+        f"answers of `{stored['teacher']}`. Validation pictures judge. "
+        + made_by(stored, "teaching"),
     ]
 
 
