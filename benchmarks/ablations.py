@@ -10,7 +10,7 @@ over, so that a stopped run goes on and two processes share the work. An empty f
 one that was killed: delete it.
 """
 
-from cells import gather, options, read_stored, run_missing
+from cells import gather, options, run_missing
 from pages import ROOT
 
 from facezoo import get_recipe, train
@@ -61,7 +61,7 @@ def main():
     }
     facts = {"budget": {"pictures": PICTURES, "epochs": EPOCHS}, "recipe": RECIPE.to_dict()}
     if not chosen.render:
-        run_missing(chosen.runs, todo, measure, read_stored(RESULTS, **facts))
+        run_missing(chosen.runs, todo, measure, RESULTS, **facts)
     gather(chosen.runs, todo, RESULTS, **facts)
 
 

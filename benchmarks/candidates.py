@@ -10,7 +10,7 @@ end. A candidate that is done or begun is passed over, so that a stopped run goe
 processes share the work. An empty file under --runs is one that was killed: delete it.
 """
 
-from cells import gather, options, read_stored, run_missing
+from cells import gather, options, run_missing
 from pages import ROOT
 
 from facezoo import Augmentation, Recipe, train
@@ -91,7 +91,7 @@ def main():
     todo = {name: (name, chosen.runs) for name in CANDIDATES}
     facts = {"budget": {"pictures": PICTURES, "epochs": EPOCHS, "batch_size": BATCH}}
     if not chosen.render:
-        run_missing(chosen.runs, todo, measure, read_stored(RESULTS, **facts))
+        run_missing(chosen.runs, todo, measure, RESULTS, **facts)
     gather(chosen.runs, todo, RESULTS, **facts)
 
 

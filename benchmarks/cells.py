@@ -14,20 +14,23 @@ from facezoo.files import replacing
 from facezoo.training import environment
 
 
-def run_missing(folder, cells, measure, stored=()):
-    """Measure what no other process has begun.
+def run_missing(folder, cells, measure, path, **facts):
+    """Measure what is not stored, and no other process has begun.
 
     Args:
         folder: of the files; an empty one is a cell at work, or one that was killed.
         cells: `{file name without ending: arguments of measure}`.
         measure: (*arguments) -> row, JSON-safe; prints what it likes.
-        stored: names of cells to leave out.
+        path, **facts: as for `gather`; a cell of other facts is measured anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    stored = _read_stored(path, facts)
     for name, arguments in cells.items():
         if name in stored:
             continue
         place = folder / f"{name}.json"
+        if place.exists() and place.stat().st_size and _read_cell(place, facts) is None:
+            place.unlink()
         try:
             place.touch(exist_ok=False)
         except FileExistsError:
@@ -38,7 +41,8 @@ def run_missing(folder, cells, measure, stored=()):
             place.unlink()
             raise
         with replacing(place) as beside:
-            beside.write_text(json.dumps({"environment": environment(), "row": row}), "utf-8")
+            cell = {"environment": environment(), "row": row, "facts": facts}
+            beside.write_text(json.dumps(cell), "utf-8")
 
 
 def gather(folder, cells, path, **facts):
@@ -50,11 +54,11 @@ def gather(folder, cells, path, **facts):
             of each, `rows` in their order, and the facts.
         **facts: what holds for all cells; a stored result with others is not taken up.
     """
-    known = read_stored(path, **facts)
+    known = _read_stored(path, facts)
     for name in cells:
         place = folder / f"{name}.json"
-        if place.exists() and place.stat().st_size:
-            known[name] = json.loads(place.read_text("utf-8"))
+        if place.exists() and place.stat().st_size and (cell := _read_cell(place, facts)):
+            known[name] = cell
     done = {name: known[name] for name in cells if name in known}
     missing = [name for name in cells if name not in done]
     if missing:
@@ -71,7 +75,13 @@ def gather(folder, cells, path, **facts):
     render()
 
 
-def read_stored(path, **facts):
+def _read_cell(place, facts):
+    """A measured cell, or None for one of other facts."""
+    cell = json.loads(place.read_text("utf-8"))
+    return cell if cell.get("facts") == facts else None
+
+
+def _read_stored(path, facts):
     """Cells of a stored result with these facts, by name, as their files would hold them."""
     if not path.exists():
         return {}

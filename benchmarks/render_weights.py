@@ -23,6 +23,11 @@ OPENED = {  # by kind of file
     "onnx": "`facezoo.Recognizer` and `facezoo predict`, on onnxruntime",
     "onnx-int8": "`facezoo.OnnxNetwork`, by its path; slower where a processor lacks 8-bit units",
 }
+SEEDS = (
+    "*mean of seeds* is of the same training with other seeds (first weights, order, "
+    "augmentation), with its standard deviation; the one with the highest validation accuracy is "
+    "shipped; "
+)
 PARTS = ("validation", "test")
 WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
 COLUMNS = (
@@ -50,15 +55,14 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         WRITTEN,
         "# Weights",
         "What `facezoo.load_model(name)` and `facezoo predict --weights name` know, all of it "
-        "inside the package; a builder's name alone stands for its *default*. Accuracy is of test "
-        "pictures that chose nothing; *mean of seeds* is of the same training with other seeds "
-        "(first weights, order, augmentation), with its standard deviation; the one with the "
-        "highest validation accuracy is shipped; *without copies* leaves out pictures that "
-        "are byte for byte in training; *with its mirror image* averages the answers for a "
-        "face and its mirror image (`Recognizer(mirror=True)`, `predict --mirror`), for twice the "
-        "time. Calibration error: expected, before and after one temperature that was fitted on "
-        "validation pictures. MB of the .onnx file; milliseconds a face on onnxruntime with two "
-        "threads, alone and in a batch of 64.",
+        "inside the package; a builder's name alone stands for its *default*. Accuracy is of "
+        f"test pictures that chose nothing; {SEEDS if _seeded(folder) else ''}*without copies* "
+        "leaves out pictures that are "
+        "byte for byte in training; *with its mirror image* averages the answers for a face "
+        "and its mirror image (`Recognizer(mirror=True)`, `predict --mirror`), for twice the "
+        "time. Calibration error: expected, before and after one temperature that was fitted "
+        "on validation pictures. MB of the .onnx file; milliseconds a face on onnxruntime "
+        "with two threads, alone and in a batch of 64.",
         weights_table(speed, folder, "weights/"),
     ]
     if speed["rows"]:
@@ -84,7 +88,10 @@ def weights_table(speed, folder=FOLDER, cards="docs/weights/"):
     defaults = json.loads((folder / "manifest.json").read_text("utf-8"))["defaults"].values()
     shipped = [get_card(name, folder) for name in list_weights(folder)]
     rows = [_row(card, card.name in defaults, taken.get(card.name), cards) for card in shipped]
-    return markdown_table(COLUMNS, rows)
+    table = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
+    if not _seeded(folder):
+        del table["mean of seeds"]
+    return markdown_table(tuple(table), list(zip(*table.values(), strict=True)))
 
 
 def _beside(folder):
@@ -127,8 +134,8 @@ def _by_size(elsewhere):
 
 def _trained_for(cards):
     """What the trainings had of the faults."""
-    recipes = [card.recipe for card in cards]
-    covered = max(r.augmentation.erase if r.augmentation else 0 for r in recipes)
+    erased = {c.recipe.augmentation.erase if c.recipe.augmentation else 0 for c in cards}
+    covered = min(erased)
     if covered:
         return (
             f"training covered up to {covered:.0%} of a picture, and knew none of the other faults"
@@ -138,6 +145,11 @@ def _trained_for(cards):
 
 def _accuracy(figures):
     return f"{figures['accuracy']:.3f} ({_interval(figures)})" if figures else "-"
+
+
+def _seeded(folder):
+    """Whether any card tells of several seeds."""
+    return any(get_card(name, folder).metrics.get("seeds") for name in list_weights(folder))
 
 
 def _ablations(stored):
@@ -183,9 +195,10 @@ def _teaching(stored):
     return [
         "## What a teacher gives",
         markdown_table(columns, rows),
-        "The same network and pictures, `fer2013/public`; half of the labels of `-taught` are the "
-        f"answers of `{stored['teacher']}`. Validation pictures judge. "
-        + made_by(stored, "teaching"),
+        f"The same network and pictures; the first row is the teacher, `{stored['teacher']}`. "
+        "Pupils have half of their labels from its answers, in place of label smoothing. "
+        "Validation pictures judge: one seed against two, so that accuracies this close say "
+        "nothing. The pupils: " + made_by(stored, "teaching"),
     ]
 
 
@@ -323,9 +336,9 @@ def _again(card):
     told = ("summary", "reported")
     usual = get_recipe(card.recipe.name).to_dict()
     changed = {k: v for k, v in card.trained_by.items() if k not in told and usual[k] != v}
-    if not _ships_teachers(card):
-        one = isinstance(card.recipe.teacher, str)
-        changed["teacher"] = "RUN" if one else ["RUN"] * len(card.recipe.teachers)
+    if gone := _gone(card):
+        teachers = ["RUN" if name in gone else name for name in card.recipe.teachers]
+        changed["teacher"] = teachers[0] if isinstance(card.recipe.teacher, str) else teachers
     words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in changed.items()}
     settings = [f"--set {shlex.quote(f'{name}={word}')}" for name, word in words.items()]
     return " ".join(["facezoo train", card.recipe.name, *settings])
@@ -336,16 +349,18 @@ def _teacher(card):
     recipe = card.recipe
     if not recipe.teacher:
         return ""
-    gone = ", not shipped any more: take a run of the same recipe as RUN below"
+    taken = ", not shipped any more: take a run of the same recipe as RUN below"
+    names = [f"`{name}`{taken if name in _gone(card) else ''}" for name in recipe.teachers]
     return (
         f" It learnt {1 - recipe.teacher_share:.0%} from the labels and {recipe.teacher_share:.0%} "
-        f"from the answers of {', '.join(f'`{name}`' for name in recipe.teachers)}"
-        f"{'' if _ships_teachers(card) else gone}."
+        f"from the answers of {'; '.join(names)}."
     )
 
 
-def _ships_teachers(card):
-    return set(card.recipe.teachers) <= set(list_weights())
+def _gone(card):
+    """The teachers that are not shipped, or not any more."""
+    builders = {name.partition(".")[0] for name in list_weights()}  # stand for their defaults
+    return [name for name in card.recipe.teachers if name not in {*list_weights(), *builders}]
 
 
 def _calibration(card):
@@ -376,7 +391,7 @@ def _known(name, one):
     )
     counted = f"{one['n']:,} pictures" if "n" in one else ""
     if counted and one["n"] < PART * get_spec(name).published:
-        counted += f" of the {get_spec(name).published:,} published"
+        counted += f" (the published set has {get_spec(name).published:,})"
     return "; ".join(filter(None, (counted, by_subject, one.get("note"), one.get("refused"))))
 
 

@@ -67,8 +67,8 @@ def test_stored_cells_are_measured_once_more_only_if_their_facts_changed(tmp_pat
     measured, stored, every = [], tmp_path / "stored.json", {"a": (1,), "b": (2,), "c": (3,)}
 
     def run(runs, todo, **facts):
-        known = cells.read_stored(stored, **facts)
-        cells.run_missing(tmp_path / runs, todo, lambda n: measured.append(n) or {"n": n}, known)
+        folder = tmp_path / runs
+        cells.run_missing(folder, todo, lambda n: measured.append(n) or {"n": n}, stored, **facts)
         cells.gather(tmp_path / runs, every, stored, **facts)
         return json.loads(stored.read_text())
 
@@ -77,7 +77,7 @@ def test_stored_cells_are_measured_once_more_only_if_their_facts_changed(tmp_pat
     assert measured == [2, 1, 3]
     assert [row["n"] for row in results["rows"]] == [1, 2, 3]
     assert list(results["cells"]) == ["a", "b", "c"]
-    assert run("third", {"a": (1,)}, budget=2)["rows"] == [{"n": 1}]
+    assert run("there", {"a": (1,)}, budget=2)["rows"] == [{"n": 1}]
     assert measured == [2, 1, 3, 1]
 
 
