@@ -220,6 +220,8 @@ class DatasetSpec:
     needs_archive: bool = True
     survey: Callable[[Any, dict[str, Any]], dict[str, Any]] | None = None
     adapt: Callable[[DatasetSpec, dict[str, Any]], DatasetSpec] | None = None
+    @property
+    def published(self) -> int: ...
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Audit:
@@ -353,7 +355,7 @@ class Recipe:
     augmentation: Augmentation | None = None
     mixup: float = 0.0
     label_smoothing: float = 0.0
-    teacher: str | None = None
+    teacher: str | list[str] | None = None
     teacher_share: float = 0.5
     class_weight: Literal["balanced"] | None = None
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "lion"] = "adam"
@@ -375,6 +377,9 @@ class Recipe:
     def trained(self) -> Recipe: ...
     @property
     def drawn_with(self) -> int: ...
+    @property
+    def teachers(self) -> list[str]: ...
+    def ema_of(self, pictures: int) -> float: ...
     def override(self, settings: Mapping[str, Any]) -> Recipe: ...
     def on_dataset(self, name: str, target: str | None = None) -> Recipe: ...
     def smoke(self) -> Recipe: ...
