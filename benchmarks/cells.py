@@ -29,7 +29,7 @@ def run_missing(folder, cells, measure, path, **facts):
         if name in stored:
             continue
         place = folder / f"{name}.json"
-        if place.exists() and place.stat().st_size and _read_cell(place, facts) is None:
+        if (cell := _read_cell(place)) and cell.get("facts") != facts:
             place.unlink()
         try:
             place.touch(exist_ok=False)
@@ -56,8 +56,7 @@ def gather(folder, cells, path, **facts):
     """
     known = _read_stored(path, facts)
     for name in cells:
-        place = folder / f"{name}.json"
-        if place.exists() and place.stat().st_size and (cell := _read_cell(place, facts)):
+        if (cell := _read_cell(folder / f"{name}.json")) and cell.get("facts") == facts:
             known[name] = cell
     done = {name: known[name] for name in cells if name in known}
     missing = [name for name in cells if name not in done]
@@ -75,10 +74,9 @@ def gather(folder, cells, path, **facts):
     render()
 
 
-def _read_cell(place, facts):
-    """A measured cell, or None for one of other facts."""
-    cell = json.loads(place.read_text("utf-8"))
-    return cell if cell.get("facts") == facts else None
+def _read_cell(place):
+    """A measured cell, or None for one that is not there or at work."""
+    return json.loads(place.read_text("utf-8")) if place.exists() and place.stat().st_size else None
 
 
 def _read_stored(path, facts):

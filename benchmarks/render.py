@@ -221,8 +221,7 @@ def candidates(results):
         "of `fer2013/public`, one seed, judged on the validation pictures; PublicTest was not "
         "opened. Neighbours in this table may change places with another seed, and what is larger "
         "or more strongly regularised needs longer to show its worth; in what is shipped the last "
-        "stage is narrower. Milliseconds in batches of "
-        f"64. {made_by(results, 'candidates')}",
+        f"stage is narrower. Milliseconds in batches of 64. {made_by(results, 'candidates')}",
         "",
     ]
     return "\n".join(lines)

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from pages import ROOT
 from render import render as render_tables
-from render_weights import card_page, weights_page
+from render_cards import card_page
+from render_weights import weights_page
 
 from facezoo import plots
 from facezoo.files import replacing

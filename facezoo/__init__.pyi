@@ -222,6 +222,7 @@ class DatasetSpec:
     adapt: Callable[[DatasetSpec, dict[str, Any]], DatasetSpec] | None = None
     @property
     def published(self) -> int: ...
+    def is_whole(self, pictures: int) -> bool: ...
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Audit:

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import cells  # noqa: E402 - benchmarks are scripts, not a package
 import render  # noqa: E402
+import render_cards  # noqa: E402
 import render_reliability  # noqa: E402
 import render_speed  # noqa: E402
 import render_weights  # noqa: E402
@@ -32,10 +33,10 @@ def seeds_of(*accuracies):
 
 def test_a_card_tells_of_its_seeds_and_of_the_majority():
     card = get_card("facezoo_base")
-    assert "Against the label" not in render_weights.card_page(card)
+    assert "Against the label" not in render_cards.card_page(card)
     card.metrics["seeds"] = seeds_of(0.7, 0.68)
     card.metrics["majority"] = {"n": 3_199, "accuracy": 0.85, "accuracy_interval": [0.84, 0.86]}
-    page = render_weights.card_page(card)
+    page = render_cards.card_page(card)
     assert "Mean over 2 seeds: 0.690 ± 0.014 (0.700 of seed 0, 0.680 of seed 1, as trained)" in page
     assert "where there is one: 0.850 (0.840 to 0.860) on 3,199." in page
 
@@ -54,7 +55,7 @@ def test_a_card_tells_of_its_seeds_and_of_the_majority():
 def test_a_card_tells_who_taught_and_the_command_that_trains_again(teacher, said, command):
     card = get_card("facezoo_base")
     recipe = get_recipe("facezoo-base-fer2013-taught").override({"teacher": teacher, "epochs": 7})
-    page = render_weights.card_page(dataclasses.replace(card, trained_by=recipe.to_dict()))
+    page = render_cards.card_page(dataclasses.replace(card, trained_by=recipe.to_dict()))
     assert said in page
     (line,) = (line for line in page.splitlines() if line.startswith("facezoo train"))
     given = {"--set epochs=7", f"--set {command}"}
@@ -188,9 +189,7 @@ def test_the_pages_on_the_weights_are_what_was_stored():
     assert (docs / "weights.md").read_text("utf-8") == page
     for name in list_weights():
         card = get_card(name)
-        assert (docs / "weights" / f"{name}.md").read_text("utf-8") == render_weights.card_page(
-            card
-        )
+        assert (docs / "weights" / f"{name}.md").read_text("utf-8") == render_cards.card_page(card)
 
 
 def test_kernels_are_told_beside_keras_own():

@@ -14,6 +14,8 @@ from facezoo.datasets.archives import Archive
 from facezoo.datasets.drawing import checked_shape
 from facezoo.labels import LabelSet
 
+MOST = 0.75  # of the published pictures
+
 
 @dataclasses.dataclass(frozen=True)
 class Item:
@@ -186,3 +188,7 @@ class DatasetSpec:
     def published(self):
         """Number of pictures with an expression in the set as published; 0 where not known."""
         return sum(self.expected.get("expression", {}).values())
+
+    def is_whole(self, pictures):
+        """Whether so many pictures are the set as published, or most of it."""
+        return pictures >= MOST * self.published

@@ -39,7 +39,6 @@ PAIRS = (  # (one, other, what their difference tells)
     ("ippm-plus", "ippm-resnet50-ippm", "improved recipe against the study's"),
 )
 COLLAPSED = 0.9  # share of one answer from which a row says so
-PART = 0.75  # of the published pictures, under which a row says how many were at hand
 COLUMNS = (
     "recipe",
     "protocol",
@@ -105,12 +104,11 @@ def study_table(rows, wanted):
 
 def _part(row):
     """Return what is said of a row whose data set was not whole, or ""."""
-    name = row["recipe"]["dataset"]
-    published = get_spec(name).published
+    spec = get_spec(row["recipe"]["dataset"])
     prepared = sum(counts[0] for counts in row["pictures"].values())
-    if prepared >= PART * published:
+    if spec.is_whole(prepared):
         return ""
-    return f"{prepared:,} of the {published:,} published pictures were at hand"
+    return f"{prepared:,} of the {spec.published:,} published pictures were at hand"
 
 
 def epochs_run(row):
