@@ -69,10 +69,14 @@ RECIPES = {
             builder_args={**EFFICIENTNET.builder_args, "double_rescale": True},
             reported="accuracy 0.25: happy for everything",
         ),
-        # The same network, pictures, batch and epochs; a smaller shift, averaged weights.
+        # The same network, pictures and batch; fewer epochs, which a fall of the rate needs. With
+        # the study's dropout of .25 after every block it answers training pictures no better
+        # than others after 24 epochs: it is held back, not overfitted.
         plus(
             CNN,
-            "Improved: the CNN with AdamW, cosine, milder shifts, EMA",
+            "Improved: the CNN with AdamW, cosine, milder shifts, less dropout, EMA",
+            builder_args={"dropout": 0.1},
+            epochs=24,
             augmentation=Augmentation(flip=True, rotate=12, zoom=0.12, shift=0.08, erase=0.1),
             learning_rate=0.001,
             ema=0.995,
