@@ -18,7 +18,7 @@ from facezoo.errors import FacezooError, LabelSetMismatch, ProtocolError, RunErr
 from facezoo.labels import remap
 from facezoo.pooled import pool
 from facezoo.recipes import load_data
-from facezoo.report import Report, evaluate_predictions
+from facezoo.report import Report, evaluate_predictions, pack_right
 from facezoo.weights.loading import load_model, load_run
 
 BATCH = 256
@@ -110,7 +110,7 @@ def predict(model, images):
     return np.concatenate([np.asarray(answer(batch)) for batch in batches])
 
 
-def report_on(model, split, *, copies=None, merge=None):
+def report_on(model, split, *, copies=None, merge=None, probabilities=None):
     """Return the `Report` of a model with a label set on a `Split`.
 
     Args:
@@ -118,6 +118,8 @@ def report_on(model, split, *, copies=None, merge=None):
         split: `Split`, of the model's classes or others that meet them by name.
         copies: optional bool (N,), as `exact_copies` finds them.
         merge: as for `evaluate`.
+        probabilities: (N, K), what `predict` returns for a split of the model's own classes,
+            where that is at hand.
 
     Raises:
         LabelSetMismatch: no label set, or fewer than two classes in common.
@@ -136,7 +138,8 @@ def report_on(model, split, *, copies=None, merge=None):
             "Got no picture to test on; expected some of the model's classes. Look at the data "
             "set's classes by split: facezoo audit."
         )
-    probabilities = predict(model, split.images)
+    if probabilities is None:
+        probabilities = predict(model, split.images)
     files = split.table.get("file")
     return evaluate_predictions(
         probabilities,
@@ -179,12 +182,15 @@ def write_evaluation(run, data, *, test=True):
     pictures, or of the validation pictures without `test`).
     """
     model = load_run(run)
-    uncalibrated = report_on(model, data.validation)
-    temperature = fit_temperature(predict(model, data.validation.images), data.validation.labels)
+    answers = predict(model, data.validation.images)
+    uncalibrated = report_on(model, data.validation, probabilities=answers)
+    temperature = fit_temperature(answers, data.validation.labels)
     set_temperature(model, temperature)
-    reports = {"validation": report_on(model, data.validation)}
+    reports, right = {"validation": report_on(model, data.validation)}, {}
     if test:
-        reports["test"] = test_report(model, data, data)
+        answers = predict(model, data.test.images)
+        reports["test"] = test_report(model, data, data, probabilities=answers)
+        right["right"] = pack_right(answers.argmax(axis=1) == data.test.classes)
     role, shown = list(reports.items())[-1]
     recipe, history = run.recipe, run.history
     memory = run.state["checkpoints"][0]["memory"]
@@ -224,6 +230,7 @@ def write_evaluation(run, data, *, test=True):
         "ema": recipe.ema_of(len(data.train)),
         "calibration": {"temperature": temperature, "validation_ece_before": uncalibrated.ece},
         **{name: report.to_dict() for name, report in reports.items()},
+        **right,
     }
     run.write_json("metrics.json", metrics)
 
@@ -251,7 +258,7 @@ def write_summary(run):
     run.write_json("metrics.json", {**shared, "seeds": [m["seed"] for m in metrics], **figures})
 
 
-def test_report(model, tested, data, merge=None, known=""):
+def test_report(model, tested, data, merge=None, known="", probabilities=None):
     """Return the `Report` on the test part of a data set, copies of what made the model counted.
 
     Args:
@@ -260,9 +267,10 @@ def test_report(model, tested, data, merge=None, known=""):
         data: `FaceDataset` that the model was trained on.
         merge: as for `evaluate`.
         known: what the report's note shall say besides.
+        probabilities: as for `report_on`.
     """
     copies = _seen(tested.test, data) if _comparable(tested.test, data) else None
-    report = report_on(model, tested.test, copies=copies, merge=merge)
+    report = report_on(model, tested.test, copies=copies, merge=merge, probabilities=probabilities)
     fold = "" if tested.fold is None else f", fold {tested.fold}"
     told = f"{tested.protocol}, target {tested.target}, seed {tested.seed}{fold}"
     note = "; ".join(filter(None, (report.note, known)))

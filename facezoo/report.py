@@ -4,6 +4,7 @@
 (`plots.py` does) or writes a file; `pooled.py` sums up the reports of several seeds.
 """
 
+import base64
 import dataclasses
 import warnings
 
@@ -426,6 +427,17 @@ def _holds(row, figures):
 def _is_figure(value):
     """Whether a value of JSON is a number that a float holds, NaN and infinity among them."""
     return isinstance(value, float) or is_number(value)
+
+
+def pack_right(right):
+    """Return bool (N,), which pictures were answered rightly, as bits in base64."""
+    return base64.b64encode(np.packbits(right)).decode("ascii")
+
+
+def unpack_right(text, count):
+    """Return the bool (count,) that `pack_right` took."""
+    bits = np.frombuffer(base64.b64decode(text), np.uint8)
+    return np.unpackbits(bits, count=count).astype(bool)
 
 
 def markdown_table(header, rows):

@@ -1,6 +1,5 @@
 """The studies' plans, and what a reproduction stores, goes on with and tells."""
 
-import base64
 import dataclasses
 import json
 import shutil
@@ -14,6 +13,7 @@ from facezoo import get_recipe, list_recipes, load_dataset, nearest_neighbour
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import FacezooError, RecipeError, ResultsError, UnknownName
 from facezoo.files import locked
+from facezoo.report import pack_right, unpack_right
 from facezoo.reproduction import (
     STUDIES,
     Plan,
@@ -107,7 +107,7 @@ def test_a_reproduction_stores_what_the_page_shows(two_plans, places, tmp_path):
     first = outcomes[0].run.metrics
     assert rows[0]["accuracy"] == first["test"]["accuracy"] and rows[0]["seeds"] == [0, 1]
     assert np.sum(rows[0]["confusion_matrix"]) == 2 * 32
-    right = np.unpackbits(np.frombuffer(base64.b64decode(rows[0]["right"][1]), np.uint8))
+    right = unpack_right(rows[0]["right"][1], 32)
     seed = outcomes[0].run.seeds[1].metrics["test"]["accuracy"]
     assert right.sum() == pytest.approx(32 * seed)
     page = (tmp_path / "docs" / "results.md").read_text()
@@ -165,6 +165,15 @@ def test_resuming_goes_on_within_a_plan_and_trains_another_recipe_anew(places, m
         monkeypatch.setattr(studies, "every_plan", lambda plan=plan: [plan])
         reproduce("pooling", resume=True, **places)
         assert len(run_folders(places)) == folders
+
+
+def test_a_finished_run_of_an_earlier_facezoo_is_taken_up(two_plans, places, tmp_path):
+    outcome = reproduce("pooling-base-max", **places)[0]
+    for seed in outcome.run.seeds:
+        del (metrics := seed.metrics)["right"]
+        seed.write_json("metrics.json", metrics)
+    (tmp_path / "results" / "pooling.json").unlink()
+    assert reproduce("pooling-base-max", resume=True, **places)[0].row == outcome.row
 
 
 def test_missing_data_are_passed_over_with_a_reason(monkeypatch, places, tmp_path):
@@ -258,7 +267,7 @@ def test_damaged_results_are_refused_before_anything_is_trained(two_plans, place
 
 def test_paired_differences_know_that_the_pictures_are_the_same():
     def row(*seeds, parts=("one",)):
-        right = [base64.b64encode(np.packbits(seed)).decode() for seed in seeds]
+        right = [pack_right(seed) for seed in seeds]
         pictures = {"test": [len(seed) for seed in seeds]}
         told = {"right": right, "pictures": pictures, "recipe": {"name": "expw-cnn"}}
         told |= {"epochs_allowed": 1, "epochs_asked": 1}

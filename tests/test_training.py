@@ -32,6 +32,7 @@ from facezoo.errors import (
 )
 from facezoo.evaluation import evaluate
 from facezoo.recipes import Recipe, get_recipe, list_recipes, load_data
+from facezoo.report import unpack_right
 from facezoo.runs import RunFolder
 from facezoo.training import train
 from facezoo.weights.loading import load_run
@@ -100,6 +101,10 @@ def test_the_saved_model_answers_as_the_report_says(tmp_path):
     for name in ("accuracy", "confusion_matrix", "n", "label_set", "accuracy_interval"):
         assert again[name] == stored[name]
     assert again["log_loss"] == pytest.approx(stored["log_loss"], rel=1e-5)
+    test = load_data(run.recipe).test
+    right = np.asarray(model.predict_on_batch(test.images[:])).argmax(1) == test.labels
+    assert 0 < right.sum() < len(right)  # else any order would do
+    assert (unpack_right(run.metrics["right"], len(right)) == right).all()
 
 
 def test_a_network_that_was_trained_in_bfloat16_answers_in_float32(tmp_path):

@@ -1,6 +1,5 @@
 """docs/results.md: what the studies reported beside what came out here, from stored rows."""
 
-import base64
 import collections
 import json
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 
 from facezoo.datasets import get_spec
 from facezoo.files import replacing
-from facezoo.report import markdown_table
+from facezoo.report import markdown_table, unpack_right
 from facezoo.reproduction.results import read_results
 from facezoo.reproduction.studies import STUDIES, plans
 
@@ -265,7 +264,7 @@ def _alike(one, other):
 def _right(row):
     """Return a float (n,) a seed: 1 for each test picture that it answers rightly."""
     return [
-        np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8), count=count).astype(float)
+        unpack_right(text, count).astype(float)
         for text, count in zip(row["right"], row["pictures"]["test"], strict=True)
     ]
 

@@ -1,6 +1,5 @@
 """`reproduce`: the plans of a study, trained one after the other, each kept when one stops."""
 
-import base64
 import dataclasses
 import hashlib
 import re
@@ -11,7 +10,7 @@ import numpy as np
 
 from facezoo.baseline import nearest_neighbour
 from facezoo.errors import FacezooError
-from facezoo.evaluation import evaluate, own_data, predict
+from facezoo.evaluation import evaluate, own_data, write_evaluation
 from facezoo.files import locked
 from facezoo.pooled import pool
 from facezoo.reproduction.page import write_page
@@ -19,7 +18,7 @@ from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
 from facezoo.runs import RunFolder
 from facezoo.training import train
-from facezoo.weights.loading import load_model, run_card
+from facezoo.weights.loading import run_card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,9 +168,12 @@ def find_run(plan, runs):
 def _row(plan, run, root):
     """Return what is stored of a finished run: figures, what was asked, where it ran."""
     metrics, seeds = run.metrics, run.seeds
-    each = [seed.metrics for seed in seeds]
     test = metrics["test"]
     data = [own_data(run_card(seed), root) for seed in seeds]
+    for seed, one in zip(seeds, data, strict=True):
+        if "right" not in seed.metrics:  # written by an earlier facezoo
+            write_evaluation(seed, one)
+    each = [seed.metrics for seed in seeds]
     parts = [_part(one) for one in data]
     neighbours = {part: nearest_neighbour(one) for part, one in zip(parts, data, strict=True)}
     nearest = [neighbours[part] for part in parts]
@@ -204,7 +206,7 @@ def _row(plan, run, root):
             "range": [min(nearest), max(nearest)],
         },
         "test_parts": parts,
-        "right": [_right(seed, one.test) for seed, one in zip(seeds, data, strict=True)],
+        "right": [m["right"] for m in each],
         "elsewhere": {name: _elsewhere(seeds, name, root) for name in plan.elsewhere},
         "shown": {"report": each[0]["test"], "history": seeds[0].history.to_dict("list")},
         "seconds_per_epoch": float(np.median([m["seconds_per_epoch"] for m in each])),
@@ -221,12 +223,6 @@ def _part(data):
     rows = hashlib.sha256(data.test.images.rows.astype(np.int64))
     rows.update(data.fingerprint.encode())
     return rows.hexdigest()[:16]
-
-
-def _right(run, test):
-    """Which test pictures a run answers rightly: bits, in base64, in the order of the part."""
-    answers = predict(load_model(run), test.images).argmax(axis=1)
-    return base64.b64encode(np.packbits(answers == test.classes)).decode("ascii")
 
 
 def _elsewhere(seeds, dataset, root):

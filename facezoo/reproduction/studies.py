@@ -16,7 +16,7 @@ STUDIES = {
     "pooling": "D. Max pooling against average pooling on FER2013",
     "facex": "E. A CNN, VGG16 and EfficientNetB0 on FER2013",
 }
-QUICK = {"limit": 256, "epochs": 2, "schedule.warmup_epochs": 0}
+QUICK = {"limit": 128, "epochs": 2, "schedule.warmup_epochs": 0}
 DRAWN = "synthetic"
 CMU_TASKS = ("expression", "pose", "eyes", "identity", "mitchell")
 CMU_SEEDS = 5
