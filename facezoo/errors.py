@@ -108,14 +108,15 @@ def not_installed(module, what, extra):
     """
     return FacezooError(
         f"Got no module {module!r}, which {what} wants; expected it to be installed. Run: "
-        f"pip install 'facezoo[{extra}]'"
+        f"pip install -e '.[{extra}]' in facezoo's folder"
     )
 
 
 def missing_module(module):
     """Return a `FacezooError` for a package that facezoo's own requirements bring."""
     return FacezooError(
-        f"Got no module {module!r}; expected it to be installed. Run: pip install facezoo"
+        f"Got no module {module!r}; expected it to be installed. Run: pip install -e . "
+        "in facezoo's folder"
     )
 
 

@@ -14,7 +14,13 @@ from facezoo import plots
 from facezoo.calibration import fit_temperature, set_temperature
 from facezoo.datasets import Pictures, Split, get_spec, load_dataset
 from facezoo.datasets.audit import exact_copies
-from facezoo.errors import FacezooError, LabelSetMismatch, ProtocolError, RunError
+from facezoo.errors import (
+    DatasetNotFound,
+    FacezooError,
+    LabelSetMismatch,
+    ProtocolError,
+    RunError,
+)
 from facezoo.labels import remap
 from facezoo.pooled import pool
 from facezoo.recipes import load_data
@@ -22,6 +28,7 @@ from facezoo.report import Report, evaluate_predictions, pack_right
 from facezoo.weights.loading import load_model, load_run
 
 BATCH = 256
+SAME_PHOTOGRAPHS = {"fer2013", "ferplus", "fer2013plus_cleaned"}
 
 
 def evaluate(
@@ -35,7 +42,8 @@ def evaluate(
 
     Photographs of another data set that made the model are counted as copies, and refused
     where they are more than half. They are told by their bytes: the same photograph at
-    another size, or compressed anew, is not recognised.
+    another size, or compressed anew, is not recognised. Shipped weights meet other data without
+    the pictures that trained them, too; the note then says that nobody looked for copies.
 
     Args:
         source: name of shipped weights, or a `RunFolder`, or the path of one.
@@ -50,12 +58,14 @@ def evaluate(
 
     Raises:
         RunError: no trained model there.
+        DatasetNotFound: the pictures to test on are not prepared; or those that trained the
+            model are not, and are needed.
         ProtocolError: the test pictures trained or selected this model.
         LabelSetMismatch: the classes have fewer than two names in common.
     """
     model = load_model(source)
     card = model.card
-    (data, known), recipe = _training_data(card, root), card.recipe
+    (data, known), recipe = _training_data(card, dataset, root), card.recipe
     own = dataset in (None, recipe.dataset)
     if own and whole:
         raise ProtocolError(
@@ -71,10 +81,11 @@ def evaluate(
         seed=recipe.drawn_with,
         root=root,
     )
-    remap(other.label_set, data.label_set, merge=merge)  # no common classes: say that first
+    remap(other.label_set, model.label_set, merge=merge)  # no common classes: say that first
     if whole:
         other = all_tested(other)
-    _refuse_seen(data, other)
+    if data is not None:
+        _refuse_seen(data, other)
     return test_report(model, other, data, merge, known)
 
 
@@ -93,11 +104,24 @@ def own_data(card, root=None):
     return data
 
 
-def _training_data(card, root):
-    """Return `own_data` and ""; for shipped weights also other pictures, and what to know."""
+def _training_data(card, tested, root):
+    """Return (`own_data`, ""); for shipped weights also other pictures, or None, and what to know.
+
+    Args:
+        card: of the weights.
+        tested: name of the data set to test on, or None.
+        root: folder of prepared data sets.
+    """
     if not card.files:
         return own_data(card, root), ""
-    data = load_data(card.recipe, root)
+    trained_on = card.recipe.dataset
+    try:
+        data = load_data(card.recipe, root)
+    except DatasetNotFound:
+        if tested in (None, trained_on) or {tested, trained_on} <= SAME_PHOTOGRAPHS:
+            raise
+        told = f"{trained_on}, which trained {card.name}, is not prepared: copies not looked for"
+        return None, told
     if card.fingerprint == data.fingerprint:
         return data, ""
     return data, f"{data.name} is prepared from other files than those that trained {card.name}"
@@ -264,12 +288,13 @@ def test_report(model, tested, data, merge=None, known="", probabilities=None):
     Args:
         model: Keras model with a `label_set`.
         tested: `FaceDataset` whose test part is opened.
-        data: `FaceDataset` that the model was trained on.
+        data: `FaceDataset` that the model was trained on; None where it is not at hand.
         merge: as for `evaluate`.
         known: what the report's note shall say besides.
         probabilities: as for `report_on`.
     """
-    copies = _seen(tested.test, data) if _comparable(tested.test, data) else None
+    comparable = data is not None and _comparable(tested.test, data)
+    copies = _seen(tested.test, data) if comparable else None
     report = report_on(model, tested.test, copies=copies, merge=merge, probabilities=probabilities)
     fold = "" if tested.fold is None else f", fold {tested.fold}"
     told = f"{tested.protocol}, target {tested.target}, seed {tested.seed}{fold}"

@@ -9,7 +9,7 @@ import pytest
 
 import facezoo
 from facezoo.calibration import fit_temperature, set_temperature
-from facezoo.errors import RunError, UnknownName, WeightsError
+from facezoo.errors import DatasetNotFound, RunError, UnknownName, WeightsError
 from facezoo.evaluation import evaluate
 from facezoo.labels import EXPRESSION_7
 from facezoo.recipes import get_recipe
@@ -246,6 +246,15 @@ def test_weights_of_otherwise_prepared_pictures_say_so(released, monkeypatch):
     path.write_text(json.dumps(manifest))
     monkeypatch.setattr("facezoo.evaluation.load_model", lambda n: load_model(n, folder=released))
     assert "prepared from other files" in evaluate(NAME).note
+
+
+def test_shipped_weights_meet_other_data_without_the_pictures_that_trained_them(tmp_path):
+    report = evaluate("lenet5.fer2013-v1", dataset="synthetic", root=tmp_path)
+    assert report.n and report.copies is None
+    assert "fer2013, which trained lenet5.fer2013-v1, is not prepared" in report.note
+    for same in (None, "fer2013", "ferplus"):  # would be tested on what trained them
+        with pytest.raises(DatasetNotFound, match="fer2013"):
+            evaluate("lenet5.fer2013-v1", dataset=same, root=tmp_path)
 
 
 def test_every_shipped_file_is_whole_and_small():

@@ -40,7 +40,7 @@ def storage_at(url):
             raise
         raise TuningError(
             "Got a PostgreSQL storage without psycopg; expected it to be installed. Run: "
-            "pip install 'facezoo[tune]'"
+            "pip install -e '.[tune]' in facezoo's folder"
         ) from None
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         raise TuningError(
