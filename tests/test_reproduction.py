@@ -209,6 +209,18 @@ def test_a_shorter_run_does_not_replace_a_longer_one(two_plans, places, tmp_path
     assert (tmp_path / "results" / "pooling.json").read_text() == stored
 
 
+def test_a_row_of_an_earlier_recipe_says_so_and_gives_way(monkeypatch, places, tmp_path):
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(AVERAGE)])
+    reproduce("pooling", **places)
+    page = tmp_path / "docs" / "results.md"
+    assert "earlier recipe" not in page.read_text()
+    faster = AVERAGE.override({"learning_rate": 0.01, "epochs": 1})
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(faster)])
+    assert "`pooling-base-average`, an earlier recipe |" in results_page(tmp_path / "results")
+    (outcome,) = reproduce("pooling", **places)
+    assert outcome.row["epochs"] == [1] and "earlier recipe" not in page.read_text()
+
+
 def test_other_data_are_tested_on_and_what_was_missing_is_looked_for_again(
     monkeypatch, places, tmp_path
 ):

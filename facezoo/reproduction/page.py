@@ -18,11 +18,15 @@ HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. --
 Every row with figures is a training of that recipe, its epoch chosen on validation pictures, and
 its accuracy on test pictures that chose nothing. *Pictures*: of training / of test. **Bold epochs**
 are fewer than the recipe's: such a row shows how far that many epochs lead, not what the recipe is
-worth. *Nearest picture* is the accuracy of the label of the most similar picture that is not
-tested: what remembering is worth. Several seeds: mean and standard deviation; the interval is the
-mean of the seeds' 95 % intervals over test pictures. `all-sizes` takes each photograph at two
-sizes, hence half the epochs. `-plus` recipes are ours: a network and the pictures of the study,
-for no more computing than it allowed.
+worth. *Kept* is the epoch whose weights were tested: that of the lowest validation loss, for
+`-plus` recipes of the highest validation accuracy; studies D and E tested the weights of their last
+epoch. *Without copies* leaves out test pictures that are byte for byte in training. *Nearest
+picture* is the accuracy of the label of the most similar picture that is not tested: what
+remembering is worth. Several seeds: mean and standard deviation, *kept* and *without copies* of the
+first; the interval is the mean of the seeds' 95 % intervals over test pictures. `all-sizes` takes
+each photograph at every size that is at hand, two of the published three here, hence half the
+epochs. `-plus` recipes are ours: a network and the pictures of the study, for no more computing
+than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
@@ -37,6 +41,7 @@ PAIRS = (  # (one, other, what their difference tells)
     ("expw-plus", "expw-cnn", "improved recipe against the study's"),
     ("ippm-plus", "ippm-resnet50-ippm", "improved recipe against the study's"),
 )
+SHORTEST = 0.2  # of a recipe's epochs, from which differences are told
 COLLAPSED = 0.9  # share of one answer from which a row says so
 COLUMNS = (
     "recipe",
@@ -46,8 +51,10 @@ COLUMNS = (
     "accuracy here",
     "95 % interval",
     "macro F1",
+    "without copies",
     "nearest picture",
     "epochs",
+    "kept",
     "s an epoch",
     "trained on",
 )
@@ -90,7 +97,9 @@ def results_page(folder="results", profile="full"):
 def study_table(rows, wanted):
     """Return the table of a study as Markdown: a line a plan, also of those not run yet."""
     found = {row["plan"]: row for row in rows}
-    lines = [_line(found[plan.name]) if plan.name in found else _missing(plan) for plan in wanted]
+    lines = [
+        _line(found[plan.name], plan) if plan.name in found else _missing(plan) for plan in wanted
+    ]
     notes = [
         f"- {row['protocol']}: {note}."
         for row in rows
@@ -120,20 +129,33 @@ def epochs_run(row):
     return ran
 
 
-def _line(row):
+def kept_epoch(row):
+    """Return the epoch whose weights the first seed was tested with; None where not stored."""
+    if "shown" not in row:
+        return None
+    history, monitor = row["shown"]["history"], row["recipe"]["monitor"]
+    best = np.nanargmin if monitor == "val_loss" else np.nanargmax
+    return int(history["epoch"][best(history[monitor])])
+
+
+def _line(row, plan):
     accuracy, seeds = row["accuracy"], len(row["seeds"])
     spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.3f} ({seeds} seeds)"
     seconds = row["seconds_per_epoch"]
+    rest = row.get("shown", {}).get("report", {}).get("without_copies")
+    same = plan.within(row["epochs_allowed"]).ran_as(row)
     return (
-        _label(row["recipe"]["name"], row["changed"]),
+        _label(row["recipe"]["name"], row["changed"]) + ("" if same else ", an earlier recipe"),
         row["protocol"],
         f"{row['pictures']['train'][0]:,} / {row['pictures']['test'][0]:,}",
         row["reported"] or "-",
-        f"{accuracy['mean']:.3f}{spread}{_of_the_one(row)}{collapse(row)}",
+        f"{accuracy['mean']:.3f}{spread}{of_the_one(row)}{collapse(row)}",
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
+        f"{rest['accuracy']:.3f}" if rest else "-",
         f"{row['nearest_neighbour']['mean']:.3f}",
         _epochs_in_bold(row),
+        kept_epoch(row) or "-",
         f"{seconds:.0f}" if seconds >= 10 else "under 10",
         trained_on(row["environment"]),
     )
@@ -151,7 +173,7 @@ def interval(row):
     return f"{low:.3f} to {high:.3f}"
 
 
-def _of_the_one(row):
+def of_the_one(row):
     """Precision and recall of the class that one class against the rest is about, or ""."""
     if not row["recipe"]["target"] or not row["recipe"]["target"].startswith("is:"):
         return ""
@@ -174,7 +196,7 @@ def collapse(row):
 def _missing(plan):
     recipe = plan.recipe
     where = f"{recipe.dataset}/{recipe.protocol or 'default'}"
-    blank = ("not run yet", *["-"] * 6)
+    blank = ("not run yet", *["-"] * 8)
     return (_label(recipe.name, plan.changed), where, "-", recipe.reported or "-", *blank)
 
 
@@ -215,6 +237,8 @@ def _differences(rows):
     for one, other, what in PAIRS:
         for changed in (each for each in by_name[one] if each in by_name[other]):
             pair = by_name[one][changed], by_name[other][changed]
+            if any(row["epochs_allowed"] < SHORTEST * row["epochs_asked"] for row in pair):
+                continue
             difference = paired_difference(*pair)
             if difference is not None:
                 mean, low, high = difference
@@ -278,11 +302,19 @@ def _elsewhere(rows):
                 lines.append((label, name, "-", "-", "-", found["refused"]))
                 continue
             accuracy, count = f"{found['accuracy']['mean']:.3f}", f"{found['pictures']:,}"
-            lines.append((label, name, accuracy, interval(found), count, found["note"] or "-"))
+            lines.append((label, name, accuracy, interval(found), count, known(name, found) or "-"))
     if not lines:
         return ""
     columns = ("model", "tested on", "accuracy", "95 % interval", "pictures", "note")
     return markdown_table(columns, lines)
+
+
+def known(name, found):
+    """Return what a reader must know of figures on another data set, or ""."""
+    published = get_spec(name).published
+    short = found["data"].startswith("all of") and not get_spec(name).is_whole(found["pictures"])
+    told = f"the published set has {published:,}" if short else ""
+    return "; ".join(filter(None, (found["note"], told)))
 
 
 def _matrix(row):

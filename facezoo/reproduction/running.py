@@ -10,9 +10,10 @@ import numpy as np
 
 from facezoo.baseline import nearest_neighbour
 from facezoo.errors import FacezooError
-from facezoo.evaluation import evaluate, own_data, write_evaluation
+from facezoo.evaluation import SAME_PHOTOGRAPHS, evaluate, own_data, write_evaluation
 from facezoo.files import locked
 from facezoo.pooled import pool
+from facezoo.recipes import Recipe
 from facezoo.reproduction.page import write_page
 from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
@@ -94,11 +95,8 @@ def run_plans(chosen, profile, resume, *, runs=None, out=None, root=None, callba
     """Run some plans of a profile, as `reproduce` does; yield an `Outcome` each."""
     runs, out = places_of(profile, runs, out)
     results = out / "results"
-    stored = {  # a damaged file is told before hours of training
-        row["plan"]: row
-        for study in dict.fromkeys(map(study_of, chosen))
-        for row in read_results(study, results)
-    }
+    for study in dict.fromkeys(map(study_of, chosen)):
+        read_results(study, results)  # a damaged file is told before hours of training
     with writing(runs):
         pass  # so is a folder that cannot be written
     for plan in chosen:
@@ -106,6 +104,7 @@ def run_plans(chosen, profile, resume, *, runs=None, out=None, root=None, callba
             begun(plan)
         keras.utils.clear_session()
         options = {"root": root, "callbacks": callbacks}
+        stored = {row["plan"]: row for row in read_results(study_of(plan), results)}
         outcome = _outcome(plan, runs, resume, stored.get(plan.name), options)
         if outcome.row is not None:
             order = [each.name for each in plans(study_of(plan), profile)]
@@ -131,7 +130,7 @@ def _command(study, profile, epochs, places):
 
 def _outcome(plan, runs, resume, stored, options):
     """Train one plan, or take up its run, and the row that was stored of it."""
-    if stored is not None and stored["epochs_allowed"] > plan.recipe.epochs:
+    if stored is not None and _is_longer(stored, plan.recipe):
         return Outcome(
             plan,
             refused=f"Got a run of {plan.recipe.epochs} epochs where one of "
@@ -152,6 +151,13 @@ def _outcome(plan, runs, resume, stored, options):
         return Outcome(plan, refused="another process is at it")
     except FacezooError as error:  # the other plans may well run
         return Outcome(plan, refused=str(error))
+
+
+def _is_longer(row, recipe):
+    """Whether a stored row is of that recipe, run for more epochs."""
+    length = {"epochs": recipe.epochs, "schedule.warmup_epochs": recipe.schedule.warmup_epochs}
+    same = Recipe.from_dict(row["recipe"]).override(length).trained == recipe.trained
+    return same and row["epochs_allowed"] > recipe.epochs
 
 
 def _whole(row, run):
@@ -245,5 +251,5 @@ def _elsewhere(seeds, dataset, root):
 
 def _on_other_data(run, dataset, root):
     """Test on all pictures of another set; on its test part alone for FER+ after FER2013."""
-    shared = {run.recipe.dataset, dataset} == {"fer2013", "ferplus"}
+    shared = {run.recipe.dataset, dataset} <= SAME_PHOTOGRAPHS
     return evaluate(run, dataset=dataset, whole=not shared, root=root)

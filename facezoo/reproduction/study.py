@@ -9,7 +9,15 @@ from facezoo.errors import DatasetNotFound, FacezooError, unknown
 from facezoo.evaluation import own_data
 from facezoo.recipes import load_data
 from facezoo.report import Report
-from facezoo.reproduction.page import collapse, epochs_run, interval, paired_difference
+from facezoo.reproduction.page import (
+    collapse,
+    epochs_run,
+    interval,
+    kept_epoch,
+    known,
+    of_the_one,
+    paired_difference,
+)
 from facezoo.reproduction.results import read_results
 from facezoo.reproduction.running import Outcome, find_run, places_of, run_plans
 from facezoo.reproduction.studies import STUDIES, plans
@@ -17,7 +25,8 @@ from facezoo.runs import RunFolder
 from facezoo.training import train
 from facezoo.weights.loading import load_model, run_card
 
-PROFILE = "FACEZOO_PROFILE"  # environment variable: quick, full or stored
+PROFILE = "FACEZOO_PROFILE"  # environment variable, one of:
+PROFILES = ("quick", "full", "stored")
 
 
 class Study:
@@ -53,6 +62,8 @@ class Study:
             raise unknown("study", name, STUDIES)
         self.name, self.root = name, root
         self.profile = profile or os.environ.get(PROFILE, "quick")
+        if self.profile not in PROFILES:
+            raise unknown("profile", self.profile, PROFILES)
         self._said = f"{STUDIES[name]}: {self.profile} profile."
         self._trains = self.profile != "stored"
         self.profile = "full" if self.profile == "stored" else self.profile
@@ -86,7 +97,8 @@ class Study:
             callbacks: more Keras callbacks.
 
         Returns:
-            DataFrame, a row a plan; "note" says why one could not be run.
+            DataFrame, a row a plan: "±" is the standard deviation over seeds, "kept" the epoch
+            whose weights the first was tested with; "note" says why a plan could not be run.
         """
         stored = {} if self.profile == "quick" else self._stored()
         options = {"runs": self.runs, "out": self.out, "root": self.root, "callbacks": callbacks}
@@ -101,7 +113,9 @@ class Study:
                 self.outcomes[plan.name] = Outcome(plan, refused="not run yet")
             else:
                 (self.outcomes[plan.name],) = run_plans([plan], self.profile, True, **options)
-        return pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
+        table = pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
+        whole = {name: "Int64" for name in ("kept", "seeds") if name in table}
+        return table.astype(whole)  # also where a plan was not run
 
     def data(self, plan=None, seed=0):
         """Return the `FaceDataset` of a plan's seed by number; None for the first plan."""
@@ -120,6 +134,14 @@ class Study:
         """Return the DataFrame of a training, a row an epoch."""
         kept = self._kept(plan, seed)
         return pd.DataFrame(kept["history"]) if kept else self._seed(plan, seed).history
+
+    def kept_epoch(self, plan=None):
+        """Return the epoch whose weights a plan's first seed was tested with."""
+        return kept_epoch(self._outcome(plan).row)
+
+    def epochs(self, plan=None):
+        """Return how many epochs a plan was run for, of how many, as text for titles."""
+        return f"{epochs_run(self._outcome(plan).row)} epochs"
 
     def model(self, plan=None, seed=0):
         """Return the trained Keras model; train it where its run is not at hand."""
@@ -153,7 +175,7 @@ class Study:
                 "accuracy": None if "refused" in found else round(found["accuracy"]["mean"], 3),
                 "95 % interval": "" if "refused" in found else interval(found),
                 "pictures": found.get("pictures"),
-                "note": found.get("refused") or found["note"],
+                "note": found.get("refused") or known(name, found),
             }
             for row in rows
             for name, found in row["elsewhere"].items()
@@ -224,14 +246,17 @@ def _summary(outcome):
     }
     if row is None:
         return {**told, "note": outcome.refused}
+    notes = row["note"], of_the_one(row), collapse(row)
     return {
         **told,
         "protocol": row["protocol"],
         "accuracy": round(row["accuracy"]["mean"], 3),
+        "±": None if row["accuracy"]["std"] is None else round(row["accuracy"]["std"], 3),
         "95 % interval": interval(row),
         "macro F1": round(row["macro_f1"]["mean"], 3),
         "nearest picture": round(row["nearest_neighbour"]["mean"], 3),
         "epochs": epochs_run(row),
+        "kept": kept_epoch(row),
         "seeds": len(row["seeds"]),
-        "note": "; ".join(filter(None, [row["note"], collapse(row).removeprefix("; ")])),
+        "note": "; ".join(each.removeprefix("; ") for each in notes if each),
     }
