@@ -10,11 +10,16 @@ from facezoo.report import MEASURES, markdown_table
 from facezoo.weights import list_weights
 
 WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
-MISUSE = """A label says what annotators would call the look of a face in a picture. It does not
-say what a person feels, thinks, intends or is, and must not be used to judge, sort or watch
-people. The pictures are of whoever was found on the web or posed in a laboratory: age, skin, sex
+USE = """Telling how faces in pictures look, for counting, searching and playing, where a wrong
+answer hurts nobody. A label says what annotators would call the look of a face in a picture. It
+does not say what a person feels, thinks, intends or is, and must not be used to judge, sort or
+watch people. The pictures are of whoever was found on the web or posed in a laboratory: age, skin, sex
 and culture are not evenly represented and not recorded, so nobody knows how much worse the network
 is for those who are missing. Posed and acted faces are louder than those of daily life."""
+EXAMPLE = """An example of a small task that a small network solves, for teaching. It learnt from
+whole photographs of a few people's head and shoulders in one room: `facezoo predict --detector
+whole` gives it such; faces that a frontal cascade cuts out are no pictures of its kind. It must not
+be used to judge, sort or watch people."""
 OPENED = {  # by kind of file
     "keras": "`facezoo.load_model`, in Keras",
     "onnx": "`facezoo.Recognizer` and `facezoo predict`, on onnxruntime",
@@ -34,8 +39,7 @@ def card_page(card):
         f"{test['accuracy']:.3f} ({interval(test)}) on {test['n']:,} pictures of "
         f"{card.protocol}, macro F1 {test['macro_f1']:.3f}.{_majority(card)}{_seeds(card)}",
         "## What it is for, and what not",
-        "Telling how faces in pictures look, for counting, searching and playing, where a wrong "
-        "answer hurts nobody. " + MISUSE,
+        EXAMPLE if card.recipe.dataset == "cmu_faces" else USE,
         "## How it was made",
         _made(card),
         "To train it again (on a GPU with `KERAS_BACKEND=jax` in front):",
@@ -62,7 +66,7 @@ def card_page(card):
     if others:
         paragraphs += [
             "## Other pictures",
-            "Whole data sets that trained nothing, by the names of their classes.",
+            "All pictures at hand of data sets that trained nothing, by the names of their classes.",
             markdown_table(
                 ("data", "accuracy", "95 % interval", "macro F1", "calibration error", "to know"),
                 [(*_figures(name, one), _known(name, one)) for name, one in others.items()],
@@ -75,10 +79,11 @@ def trained_for(cards):
     """What the trainings had of the faults."""
     erased = {c.recipe.augmentation.erase if c.recipe.augmentation else 0 for c in cards}
     covered = min(erased)
-    if covered:
-        return (
-            f"training covered up to {covered:.0%} of a picture, and knew none of the other faults"
-        )
+    bright = min(c.recipe.augmentation.brightness if c.recipe.augmentation else 0 for c in cards)
+    known = [f"covered up to {covered:.0%} of a picture"] if covered else []
+    known += [f"changed its brightness by up to {bright:.0%}"] if bright else []
+    if known:
+        return f"training {' and '.join(known)}, and knew none of the other faults"
     return "nothing was trained for it"
 
 
@@ -114,13 +119,14 @@ def _seeds(card):
 def _made(card):
     recipe, facts = card.recipe, card.facts
     spec, made = get_spec(recipe.dataset), facts["trained"]
+    free = facts["license"].startswith("CC BY 4.0")
+    unsettled = "" if free else "; what it allows of weights that learnt from them is not settled"
     return (
         f"Trained on {spec.title} under `{card.protocol}`, target `{recipe.target}`, by the recipe "
         f"`{recipe.name}`, seed {facts['seed']}, {facts['epochs']} epochs, on "
         f"{made['processor']}, Keras {made['keras']} on {made['backend']}, {made['date'][:10]}, "
         f"commit {facts['commit']}.{_teacher(card)} Validation pictures chose the epoch and "
-        f"the temperature. The pictures' licence: {facts['license']}. What it allows of weights "
-        f"that learnt from them is not settled; see {spec.page}."
+        f"the temperature. The pictures' licence: {facts['license']}{unsettled}; see {spec.page}."
     )
 
 
@@ -170,7 +176,17 @@ def _calibration(card):
     return (
         f"Temperature {card.temperature:.3f}, folded into the last layer. On test pictures the "
         f"expected calibration error is {before['ece']:.3f} before and {after['ece']:.3f} after, "
-        f"the log loss {before['log_loss']:.3f} and {after['log_loss']:.3f}."
+        f"the log loss {before['log_loss']:.3f} and {after['log_loss']:.3f}.{_of_votes(card)}"
+    )
+
+
+def _of_votes(card):
+    """Why a temperature that was fitted to votes may not lower an error that knows one label."""
+    if card.recipe.target != "votes":
+        return ""
+    return (
+        " The temperature is fitted to the shares of the annotators' votes, which are less sure "
+        "than the one label that these errors are measured against."
     )
 
 
