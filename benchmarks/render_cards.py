@@ -13,9 +13,9 @@ WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"
 USE = """Telling how faces in pictures look, for counting, searching and playing, where a wrong
 answer hurts nobody. A label says what annotators would call the look of a face in a picture. It
 does not say what a person feels, thinks, intends or is, and must not be used to judge, sort or
-watch people. The pictures are of whoever was found on the web or posed in a laboratory: age, skin, sex
-and culture are not evenly represented and not recorded, so nobody knows how much worse the network
-is for those who are missing. Posed and acted faces are louder than those of daily life."""
+watch people. The pictures are of whoever was found on the web or posed in a laboratory: age, skin,
+sex and culture are not evenly represented and not recorded, so nobody knows how much worse the
+network is for those who are missing. Posed and acted faces are louder than those of daily life."""
 EXAMPLE = """An example of a small task that a small network solves, for teaching. It learnt from
 whole photographs of a few people's head and shoulders in one room: `facezoo predict --detector
 whole` gives it such; faces that a frontal cascade cuts out are no pictures of its kind. It must not
@@ -66,7 +66,7 @@ def card_page(card):
     if others:
         paragraphs += [
             "## Other pictures",
-            "All pictures at hand of data sets that trained nothing, by the names of their classes.",
+            "All pictures at hand of sets that trained nothing, by the names of their classes.",
             markdown_table(
                 ("data", "accuracy", "95 % interval", "macro F1", "calibration error", "to know"),
                 [(*_figures(name, one), _known(name, one)) for name, one in others.items()],
