@@ -47,6 +47,8 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
     if speed["rows"]:
         paragraphs.append(made_by(speed, "weights"))
     paragraphs += _beside(folder)
+    if (results / "fer.json").exists():
+        paragraphs += _beside_fer(json.loads((results / "fer.json").read_text("utf-8")), folder)
     if (results / "ablations.json").exists():
         paragraphs += _ablations(json.loads((results / "ablations.json").read_text("utf-8")))
     if (results / "teaching.json").exists():
@@ -96,6 +98,30 @@ def _beside(folder):
         "the names of their classes.",
         markdown_table(("pictures", *(card.name for card in cards)), rows),
         *([f"{'. '.join(notes)}."] if notes else []),
+    ]
+
+
+def _beside_fer(stored, folder):
+    """What the package fer answers for the pictures of the cards."""
+    theirs = {(row["network"], row["data"]): row for row in stored["rows"]}
+    data = list(dict.fromkeys(row["data"] for row in stored["rows"]))
+    sizes = {each: theirs[stored["rows"][0]["network"], each]["n"] for each in data}
+    rows = [
+        (name, *(_accuracy(theirs[name, each]) for each in data))
+        for name in dict.fromkeys(row["network"] for row in stored["rows"])
+    ]
+    for card in (get_card(name, folder) for name in list_weights(folder)):
+        if (card.protocol, card.recipe.target) == ("fer2013/public", "expression"):
+            found = {"fer2013": card.metrics["test"], **card.metrics.get("elsewhere", {})}
+            same = [found.get(each, {}).get("n") == sizes[each] for each in data]
+            told = [_accuracy(found[e]) if ok else "-" for e, ok in zip(data, same, strict=True)]
+            rows.append((card.name, *told))
+    return [
+        "## Beside fer",
+        markdown_table(("network", *(f"{each}, {sizes[each]:,} pictures" for each in data)), rows),
+        f"fer {stored['version']}, the network alone, on the same pictures; accuracy with its 95 % "
+        "interval. PublicTest was among the pictures that chose the epoch of fer's network, and chose "
+        "nothing here; the other sets are new to both. " + made_by(stored, "beside_fer"),
     ]
 
 
