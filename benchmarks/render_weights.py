@@ -120,8 +120,8 @@ def _beside_fer(stored, folder):
         "## Beside fer",
         markdown_table(("network", *(f"{each}, {sizes[each]:,} pictures" for each in data)), rows),
         f"fer {stored['version']}, the network alone, on the same pictures; accuracy with its 95 % "
-        "interval. PublicTest was among the pictures that chose the epoch of fer's network, and chose "
-        "nothing here; the other sets are new to both. " + made_by(stored, "beside_fer"),
+        "interval. PublicTest was among the pictures that chose the epoch of fer's network, and "
+        "chose nothing here; the other sets are new to both. " + made_by(stored, "beside_fer"),
     ]
 
 
