@@ -81,7 +81,7 @@ def trained_for(cards):
     covered = min(erased)
     bright = min(c.recipe.augmentation.brightness if c.recipe.augmentation else 0 for c in cards)
     known = [f"covered up to {covered:.0%} of a picture"] if covered else []
-    known += [f"changed its brightness by up to {bright:.0%}"] if bright else []
+    known += [f"changed the brightness of pictures by up to {bright:.0%}"] if bright else []
     if known:
         return f"training {' and '.join(known)}, and knew none of the other faults"
     return "nothing was trained for it"

@@ -48,7 +48,7 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         paragraphs.append(made_by(speed, "weights"))
     paragraphs += _beside(folder)
     if (results / "fer.json").exists():
-        paragraphs += _beside_fer(json.loads((results / "fer.json").read_text("utf-8")), folder)
+        paragraphs += beside_fer(json.loads((results / "fer.json").read_text("utf-8")), folder)
     if (results / "ablations.json").exists():
         paragraphs += _ablations(json.loads((results / "ablations.json").read_text("utf-8")))
     if (results / "teaching.json").exists():
@@ -101,7 +101,7 @@ def _beside(folder):
     ]
 
 
-def _beside_fer(stored, folder):
+def beside_fer(stored, folder):
     """What the package fer answers for the pictures of the cards."""
     theirs = {(row["network"], row["data"]): row for row in stored["rows"]}
     data = list(dict.fromkeys(row["data"] for row in stored["rows"]))

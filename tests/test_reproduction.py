@@ -25,7 +25,8 @@ from facezoo.reproduction import (
     running,
     studies,
 )
-from facezoo.reproduction.page import paired_difference
+from facezoo.reproduction.page import known, paired_difference
+from facezoo.reproduction.results import store_result
 from facezoo.reproduction.studies import every_plan, study_of
 
 pytestmark = pytest.mark.usefixtures("few_faces")
@@ -126,6 +127,9 @@ def test_differences_are_told_of_rows_run_in_the_same_way(monkeypatch, places, t
     difference = one["accuracy"]["mean"] - other["accuracy"]["mean"]
     line = "| max against average pooling | `pooling-base-max` - `pooling-base-average` | "
     assert line + f"{difference:+.3f} |" in results_page(tmp_path / "results")
+    other["epochs_asked"] = 6  # hardly begun
+    store_result("pooling", other, [one["plan"], other["plan"]], tmp_path / "results")
+    assert line not in results_page(tmp_path / "results")
 
 
 def test_a_short_run_says_so(two_plans, places, tmp_path):
@@ -217,8 +221,15 @@ def test_a_row_of_an_earlier_recipe_says_so_and_gives_way(monkeypatch, places, t
     faster = AVERAGE.override({"learning_rate": 0.01, "epochs": 1})
     monkeypatch.setattr(studies, "every_plan", lambda: [Plan(faster)])
     assert "`pooling-base-average`, an earlier recipe |" in results_page(tmp_path / "results")
+    short = Plan(faster, cut_from=3)
+    monkeypatch.setattr(studies, "every_plan", lambda: [short])
+    assert "is stored; expected no shorter one" in reproduce("pooling", **places)[0].refused
+    monkeypatch.setattr(studies, "every_plan", lambda: [Plan(faster)])
     (outcome,) = reproduce("pooling", **places)
     assert outcome.row["epochs"] == [1] and "earlier recipe" not in page.read_text()
+    outcome.row["recipe"]["forgotten"] = 1  # a field of another version
+    store_result("pooling", outcome.row, [outcome.row["plan"]], tmp_path / "results")
+    assert "an earlier recipe |" in results_page(tmp_path / "results")
 
 
 def test_other_data_are_tested_on_and_what_was_missing_is_looked_for_again(
@@ -338,6 +349,14 @@ def test_a_study_takes_up_the_epochs_that_were_stored(two_plans, places, tmp_pat
     assert [plan.recipe.epochs for plan in study.plans] == [1, 1]
     table = study.run()
     assert list(table["epochs"]) == ["1", "1 of 2"]
+    assert study.epochs("pooling-base-average") == "1 of 2 epochs"
+    assert study.epochs("pooling-base-max") == "1 epochs" and list(table["kept"]) == [1, 1]
+    outcome = study.outcomes[Plan(AVERAGE, changed="drawn").name]
+    history = {"epoch": [1, 2, 3], "val_loss": [3.0, 1.0, 2.0], "val_accuracy": [0.1, 0.2, 0.3]}
+    outcome.row["shown"]["history"] = history
+    assert study.kept_epoch("pooling-base-average") == 2
+    outcome.row["recipe"]["monitor"] = "val_accuracy"
+    assert study.kept_epoch("pooling-base-average") == 3
 
 
 def test_a_study_shows_what_is_stored_and_trains_only_the_model_that_is_asked_for(
@@ -377,6 +396,16 @@ def test_a_study_without_its_data_goes_on_with_drawn_faces(tmp_path, monkeypatch
     assert study.data("facex-cnn").name == "synthetic"
     with pytest.raises(UnknownName, match="Did you mean 'facex'"):
         Study("face")
+    monkeypatch.setenv("FACEZOO_PROFILE", "store")
+    with pytest.raises(UnknownName, match="Did you mean 'stored'"):
+        Study("facex", folder=tmp_path)
+
+
+def test_other_data_that_are_not_whole_say_so():
+    found = {"note": "x", "data": "all of ckplus, target expression", "pictures": 657}
+    assert known("ckplus", found) == "x; the published set has 981"
+    assert known("ckplus", {**found, "pictures": 900}) == "x"
+    assert known("ferplus", {**found, "data": "ferplus/public"}) == "x"  # its test part
 
 
 def test_nearest_neighbours_find_the_leak(cmu):

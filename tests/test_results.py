@@ -11,6 +11,7 @@ import pytest
 from facezoo.recipes import get_recipe
 from facezoo.reproduction import results_page
 from facezoo.weights import get_card, list_weights
+from facezoo.weights.manifest import FOLDER
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -190,6 +191,29 @@ def test_the_pages_on_the_weights_are_what_was_stored():
     for name in list_weights():
         card = get_card(name)
         assert (docs / "weights" / f"{name}.md").read_text("utf-8") == render_cards.card_page(card)
+
+
+def test_weights_stand_beside_fer_where_the_pictures_are_the_same():
+    card = get_card("lenet5.fer2013-v1")
+    sizes = {"fer2013": card.metrics["test"]["n"], "ckplus": 1}  # another copy of CK+
+    figures = {"accuracy": 0.5, "accuracy_interval": [0.4, 0.6]}
+    rows = [{"network": "fer", "data": d, "n": n, **figures} for d, n in sizes.items()]
+    made = {"date": "2026-01-02T03:04", "processor": "P", "keras": "3", "backend": "jax"}
+    stored = {"environment": made, "version": "1.2", "rows": rows}
+    page = "\n".join(render_weights.beside_fer(stored, FOLDER))
+    assert "| fer | 0.500 (0.400 to 0.600) | 0.500 (0.400 to 0.600) |" in page
+    told = f"{card.metrics['test']['accuracy']:.3f} ({render_cards.interval(card.metrics['test'])})"
+    assert f"| lenet5.fer2013-v1 | {told} | - |" in page
+
+
+def test_a_card_is_of_what_its_network_saw():
+    cards = {name: render_cards.card_page(get_card(name)) for name in list_weights()}
+    pose, base = cards["lenet5.cmu_faces-pose-v1"], cards["facezoo_base.fer2013-v1"]
+    assert "--detector whole" in " ".join(pose.split()) and "--detector whole" not in base
+    assert "training changed the brightness of pictures by up to 10%" in pose
+    assert "training covered up to 10% of a picture, and knew none" in base
+    assert "annotators' votes" in cards["facezoo_base.ferplus-v1"]
+    assert "annotators' votes" not in base
 
 
 def test_kernels_are_told_beside_keras_own():

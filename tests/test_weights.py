@@ -253,7 +253,7 @@ def test_shipped_weights_meet_other_data_without_the_pictures_that_trained_them(
     assert report.n and report.copies is None
     assert "fer2013, which trained lenet5.fer2013-v1, is not prepared" in report.note
     for same in (None, "fer2013", "ferplus"):  # would be tested on what trained them
-        with pytest.raises(DatasetNotFound, match="fer2013"):
+        with pytest.raises(DatasetNotFound, match="'fer2013' is not prepared"):
             evaluate("lenet5.fer2013-v1", dataset=same, root=tmp_path)
 
 

@@ -68,6 +68,7 @@ def figures(run: RunFolder) -> None:
     assert_type(result.recipe, Recipe)
     assert_type(result.winner, facezoo.RunFolder | None)
     study = facezoo.Study("pooling")
+    study.epochs("pooling-base-max").upper()
     study.run()
     assert_type(study.report("pooling-base-max").macro_f1, float)
     for outcome in facezoo.reproduce("pooling", profile="quick"):

@@ -19,14 +19,14 @@ Every row with figures is a training of that recipe, its epoch chosen on validat
 its accuracy on test pictures that chose nothing. *Pictures*: of training / of test. **Bold epochs**
 are fewer than the recipe's: such a row shows how far that many epochs lead, not what the recipe is
 worth. *Kept* is the epoch whose weights were tested: that of the lowest validation loss, for
-`-plus` recipes of the highest validation accuracy; studies D and E tested the weights of their last
-epoch. *Without copies* leaves out test pictures that are byte for byte in training. *Nearest
-picture* is the accuracy of the label of the most similar picture that is not tested: what
-remembering is worth. Several seeds: mean and standard deviation, *kept* and *without copies* of the
-first; the interval is the mean of the seeds' 95 % intervals over test pictures. `all-sizes` takes
-each photograph at every size that is at hand, two of the published three here, hence half the
-epochs. `-plus` recipes are ours: a network and the pictures of the study, for no more computing
-than it allowed.
+`-plus` recipes and the row made to memorise of the highest validation accuracy; studies D and E
+tested the weights of their last epoch. *Without copies* leaves out test pictures that are byte for
+byte among those that trained or selected. *Nearest picture* is the accuracy of the label of the
+most similar picture that is not tested: what remembering is worth. Several seeds: mean and standard
+deviation, *kept* of the first; the interval is the mean of the seeds' 95 % intervals over test
+pictures. *-*: nothing to leave out, or not stored. `all-sizes` takes each photograph at every size
+that is at hand, hence half the epochs. `-plus` recipes are ours: a network and the pictures of the
+study, for no more computing than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
@@ -134,16 +134,22 @@ def kept_epoch(row):
     if "shown" not in row:
         return None
     history, monitor = row["shown"]["history"], row["recipe"]["monitor"]
-    best = np.nanargmin if monitor == "val_loss" else np.nanargmax
+    best = np.argmin if monitor == "val_loss" else np.argmax
     return int(history["epoch"][best(history[monitor])])
+
+
+def without_copies(row):
+    """Return the accuracy without copies of training pictures, the mean over seeds, or None."""
+    shown = row.get("shown", {}).get("report", {}).get("without_copies")
+    alone = shown["accuracy"] if shown and len(row["seeds"]) == 1 else None
+    return row.get("without_copies", alone)
 
 
 def _line(row, plan):
     accuracy, seeds = row["accuracy"], len(row["seeds"])
     spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.3f} ({seeds} seeds)"
     seconds = row["seconds_per_epoch"]
-    rest = row.get("shown", {}).get("report", {}).get("without_copies")
-    same = plan.within(row["epochs_allowed"]).ran_as(row)
+    rest, same = without_copies(row), plan.within(row["epochs_allowed"]).trained_as(row)
     return (
         _label(row["recipe"]["name"], row["changed"]) + ("" if same else ", an earlier recipe"),
         row["protocol"],
@@ -152,7 +158,7 @@ def _line(row, plan):
         f"{accuracy['mean']:.3f}{spread}{of_the_one(row)}{collapse(row)}",
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
-        f"{rest['accuracy']:.3f}" if rest else "-",
+        f"{rest:.3f}" if rest else "-",
         f"{row['nearest_neighbour']['mean']:.3f}",
         _epochs_in_bold(row),
         kept_epoch(row) or "-",
@@ -251,9 +257,10 @@ def _differences(rows):
     columns = ("what", "difference of accuracies", "mean", "95 % interval", "epochs")
     return (
         markdown_table(columns, lines) + "\n\nAt the same number of epochs, or an improved recipe "
-        "and the study's in full; paired by test picture and averaged over seeds; the interval is "
-        "that of the mean over pictures and does not know what other seeds would give. In bold "
-        "epochs a difference is that of unfinished networks, and tells nothing of finished ones."
+        f"and the study's in full; none of trainings under {SHORTEST:.0%} of their epochs; paired "
+        "by test picture and averaged over seeds; the interval is that of the mean over pictures "
+        "and does not know what other seeds would give. In bold epochs a difference is that of "
+        "unfinished networks, and tells nothing of finished ones."
     )
 
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from facezoo.baseline import nearest_neighbour
 from facezoo.errors import FacezooError
-from facezoo.evaluation import SAME_PHOTOGRAPHS, evaluate, own_data, write_evaluation
+from facezoo.evaluation import SAME_PHOTOGRAPHS, evaluate, own_data, write_evaluation, write_summary
 from facezoo.files import locked
 from facezoo.pooled import pool
-from facezoo.recipes import Recipe
 from facezoo.reproduction.page import write_page
 from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
@@ -130,7 +129,8 @@ def _command(study, profile, epochs, places):
 
 def _outcome(plan, runs, resume, stored, options):
     """Train one plan, or take up its run, and the row that was stored of it."""
-    if stored is not None and _is_longer(stored, plan.recipe):
+    longer = stored is not None and stored["epochs_allowed"] > plan.recipe.epochs
+    if longer and plan.cut_from:
         return Outcome(
             plan,
             refused=f"Got a run of {plan.recipe.epochs} epochs where one of "
@@ -153,13 +153,6 @@ def _outcome(plan, runs, resume, stored, options):
         return Outcome(plan, refused=str(error))
 
 
-def _is_longer(row, recipe):
-    """Whether a stored row is of that recipe, run for more epochs."""
-    length = {"epochs": recipe.epochs, "schedule.warmup_epochs": recipe.schedule.warmup_epochs}
-    same = Recipe.from_dict(row["recipe"]).override(length).trained == recipe.trained
-    return same and row["epochs_allowed"] > recipe.epochs
-
-
 def _whole(row, run):
     """Whether a stored row is of that run, and nothing was missing when it was made."""
     refused = any("refused" in found for found in row["elsewhere"].values())
@@ -173,13 +166,14 @@ def find_run(plan, runs):
 
 def _row(plan, run, root):
     """Return what is stored of a finished run: figures, what was asked, where it ran."""
-    metrics, seeds = run.metrics, run.seeds
-    test = metrics["test"]
+    seeds = run.seeds
     data = [own_data(run_card(seed), root) for seed in seeds]
-    for seed, one in zip(seeds, data, strict=True):
-        if "right" not in seed.metrics:  # written by an earlier facezoo
+    if any("right" not in seed.metrics for seed in seeds):  # written by an earlier facezoo
+        for seed, one in zip(seeds, data, strict=True):
             write_evaluation(seed, one)
-    each = [seed.metrics for seed in seeds]
+        write_summary(run)
+    metrics, each = run.metrics, [seed.metrics for seed in seeds]
+    test, rest = metrics["test"], [m["test"]["without_copies"] for m in each]
     parts = [_part(one) for one in data]
     neighbours = {part: nearest_neighbour(one) for part, one in zip(parts, data, strict=True)}
     nearest = [neighbours[part] for part in parts]
@@ -203,6 +197,7 @@ def _row(plan, run, root):
         "accuracy": test["accuracy"],
         "accuracy_interval": _mean_interval([m["test"]["accuracy_interval"] for m in each]),
         "validation_accuracy": metrics["validation"]["accuracy"],
+        "without_copies": float(np.mean([r["accuracy"] for r in rest])) if all(rest) else None,
         "macro_f1": test["macro_f1"],
         "per_class": test["per_class"],
         "confusion_matrix": test["confusion_matrix"],

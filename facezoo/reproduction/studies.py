@@ -6,7 +6,7 @@ changes, and so does the table.
 
 import dataclasses
 
-from facezoo.errors import RecipeError, unknown
+from facezoo.errors import FacezooError, RecipeError, unknown
 from facezoo.recipes import Recipe, get_recipe
 
 STUDIES = {
@@ -51,10 +51,16 @@ class Plan:
         """The seeds, as a list."""
         return [self.recipe.seed + n for n in range(self.seeds)]
 
+    def trained_as(self, row):
+        """Whether a stored row is of this recipe."""
+        try:
+            return Recipe.from_dict(row["recipe"]).trained == self.recipe.trained
+        except FacezooError:  # of a field, builder or data set that there is not any more
+            return False
+
     def ran_as(self, row):
         """Whether a stored row is of this recipe and these seeds."""
-        same = Recipe.from_dict(row["recipe"]).trained == self.recipe.trained
-        return same and row["seeds"] == self.numbers
+        return self.trained_as(row) and row["seeds"] == self.numbers
 
     @property
     def name(self):

@@ -110,7 +110,8 @@ class Study:
                 same = finished and row["run"] == run.path.name
                 self.outcomes[plan.name] = Outcome(plan, run if same else None, row)
             elif not (self._trains or finished):
-                self.outcomes[plan.name] = Outcome(plan, refused="not run yet")
+                why = "not run yet" if row is None else "stored of an earlier recipe"
+                self.outcomes[plan.name] = Outcome(plan, refused=why)
             else:
                 (self.outcomes[plan.name],) = run_plans([plan], self.profile, True, **options)
         table = pd.DataFrame([_summary(outcome) for outcome in self.outcomes.values()])
@@ -140,8 +141,10 @@ class Study:
         return kept_epoch(self._outcome(plan).row)
 
     def epochs(self, plan=None):
-        """Return how many epochs a plan was run for, of how many, as text for titles."""
-        return f"{epochs_run(self._outcome(plan).row)} epochs"
+        """Return how many epochs a plan's first seed was run for, of how many, for titles."""
+        row = self._outcome(plan).row
+        ran, asked = row["epochs"][0], row["epochs_asked"]
+        return f"{ran} epochs" if ran == asked else f"{ran} of {asked} epochs"
 
     def model(self, plan=None, seed=0):
         """Return the trained Keras model; train it where its run is not at hand."""
