@@ -590,6 +590,7 @@ class Plan:
     def asked(self) -> int: ...
     @property
     def numbers(self) -> list[int]: ...
+    def trained_as(self, row: Mapping[str, Any]) -> bool: ...
     def ran_as(self, row: Mapping[str, Any]) -> bool: ...
     @property
     def name(self) -> str: ...
@@ -687,6 +688,54 @@ class FacePrediction:
     probabilities: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]: ...
+
+@dataclasses.dataclass(frozen=True)
+class TrackedFace(FacePrediction):
+    track: int = 0
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    number: int
+    seconds: float
+    picture: _Pictures
+    faces: list[TrackedFace]
+
+class Video:
+    source: _Path | int
+    rate: float
+    size: tuple[int, int]
+    length: int | None
+    broken: bool
+
+    def __init__(self, source: _Path | int) -> None: ...
+    def __iter__(self) -> Iterator[_Pictures]: ...
+    def __enter__(self) -> Video: ...
+    def __exit__(self, *raised: object) -> None: ...
+
+def recognize_frames(
+    recognizer: Recognizer,
+    frames: Iterable[_Pictures],
+    *,
+    rate: float | None = None,
+    every: int = 1,
+    smoothing: float = 0.7,
+) -> Iterator[Frame]: ...
+
+class HaarDetector:
+    smallest: int | None
+    longest: int
+    neighbours: int
+    tilts: tuple[float, ...]
+
+    def __init__(
+        self,
+        *,
+        smallest: int | None = None,
+        longest: int = ...,
+        neighbours: int = ...,
+        tilts: Iterable[float] = ...,
+    ) -> None: ...
+    def detect(self, picture: _Pictures) -> list[Detection]: ...
 
 class _Detector(Protocol):
     def detect(self, picture: _Pictures, /) -> list[Detection]: ...

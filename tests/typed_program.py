@@ -75,6 +75,13 @@ def figures(run: RunFolder) -> None:
         assert_type(outcome.plan.recipe, facezoo.Recipe)
 
 
+def video(recognizer: facezoo.Recognizer) -> None:
+    with facezoo.Video("in.mp4") as frames:
+        for frame in facezoo.recognize_frames(recognizer, frames, rate=frames.rate, every=5):
+            assert_type([face.track for face in frame.faces], list[int])
+    facezoo.Recognizer(detector=facezoo.HaarDetector(smallest=20))
+
+
 def several_hosts(hosts: facezoo.Hosts) -> None:
     assert_type(facezoo.train("synthetic-lenet5-expression", hosts=hosts), facezoo.RunFolder | None)
 
