@@ -23,12 +23,12 @@ from facezoo.datasets import load_dataset
 from facezoo.evaluation import all_tested, in_classes_of, predict
 from facezoo.files import replacing
 from facezoo.labels import LabelSet
+from facezoo.releasing import brief
 from facezoo.report import evaluate_predictions
 from facezoo.training import environment
 
 RESULTS = ROOT / "results" / "fer.json"
 NETWORKS = {"fer": True, "fer's Keras network": False}
-FIGURES = ("n", "accuracy", "accuracy_interval", "macro_f1", "ece", "log_loss")
 
 
 class Network:
@@ -60,7 +60,7 @@ def figures(network, split):
     same, _, note = in_classes_of(network.label_set, split, None)
     answers = predict(network, same.images)
     report = evaluate_predictions(answers, same.labels, network.label_set)
-    return {**{name: getattr(report, name) for name in FIGURES}, "note": note}
+    return {**brief(report), "note": note}
 
 
 def main():

@@ -77,9 +77,10 @@ def card_page(card):
 
 def trained_for(cards):
     """What the trainings had of the faults."""
-    erased = {c.recipe.augmentation.erase if c.recipe.augmentation else 0 for c in cards}
-    covered = min(erased)
-    bright = min(c.recipe.augmentation.brightness if c.recipe.augmentation else 0 for c in cards)
+    covered, bright = (
+        min(getattr(card.recipe.augmentation, fault, 0) for card in cards)  # 0 without any
+        for fault in ("erase", "brightness")
+    )
     known = [f"covered up to {covered:.0%} of a picture"] if covered else []
     known += [f"changed the brightness of pictures by up to {bright:.0%}"] if bright else []
     if known:

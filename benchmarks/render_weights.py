@@ -74,8 +74,7 @@ def weights_table(speed, folder=FOLDER, cards="docs/weights/"):
 
 def _beside(folder):
     """How the networks for the same test pictures bear what spoils them, side by side."""
-    cards = [get_card(name, folder) for name in list_weights(folder)]
-    cards = [c for c in cards if (c.protocol, c.recipe.target) == ("fer2013/public", "expression")]
+    cards = _of_fer2013(folder)
     if len(cards) < 2:
         return []
     spoilt = [card.metrics["spoilt"] for card in cards]
@@ -104,25 +103,30 @@ def _beside(folder):
 def beside_fer(stored, folder):
     """What the package fer answers for the pictures of the cards."""
     theirs = {(row["network"], row["data"]): row for row in stored["rows"]}
-    data = list(dict.fromkeys(row["data"] for row in stored["rows"]))
-    sizes = {each: theirs[stored["rows"][0]["network"], each]["n"] for each in data}
+    sizes = {row["data"]: row["n"] for row in stored["rows"]}
     rows = [
-        (name, *(_accuracy(theirs[name, each]) for each in data))
+        (name, *(_accuracy(theirs[name, each]) for each in sizes))
         for name in dict.fromkeys(row["network"] for row in stored["rows"])
     ]
-    for card in (get_card(name, folder) for name in list_weights(folder)):
-        if (card.protocol, card.recipe.target) == ("fer2013/public", "expression"):
-            found = {"fer2013": card.metrics["test"], **card.metrics.get("elsewhere", {})}
-            same = [found.get(each, {}).get("n") == sizes[each] for each in data]
-            told = [_accuracy(found[e]) if ok else "-" for e, ok in zip(data, same, strict=True)]
-            rows.append((card.name, *told))
+    for card in _of_fer2013(folder):
+        found = {"fer2013": card.metrics["test"], **card.metrics.get("elsewhere", {})}
+        same = {each: found[each] for each, n in sizes.items() if found.get(each, {}).get("n") == n}
+        rows.append((card.name, *(_accuracy(same.get(each)) for each in sizes)))
     return [
         "## Beside fer",
-        markdown_table(("network", *(f"{each}, {sizes[each]:,} pictures" for each in data)), rows),
+        markdown_table(
+            ("network", *(f"{each}, {n:,} pictures" for each, n in sizes.items())), rows
+        ),
         f"fer {stored['version']}, the network alone, on the same pictures; accuracy with its 95 % "
         "interval. PublicTest was among the pictures that chose the epoch of fer's network, and "
         "chose nothing here; the other sets are new to both. " + made_by(stored, "beside_fer"),
     ]
+
+
+def _of_fer2013(folder):
+    """The cards of the networks that are tested on PublicTest's seven expressions."""
+    cards = [get_card(name, folder) for name in list_weights(folder)]
+    return [c for c in cards if (c.protocol, c.recipe.target) == ("fer2013/public", "expression")]
 
 
 def _by_size(elsewhere):

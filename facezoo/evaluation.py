@@ -12,7 +12,7 @@ import pandas as pd
 
 from facezoo import plots
 from facezoo.calibration import fit_temperature, set_temperature
-from facezoo.datasets import Pictures, Split, get_spec, load_dataset
+from facezoo.datasets import Pictures, Split, get_spec, load_dataset, same_photographs
 from facezoo.datasets.audit import exact_copies
 from facezoo.errors import (
     DatasetNotFound,
@@ -28,7 +28,6 @@ from facezoo.report import Report, evaluate_predictions, pack_right
 from facezoo.weights.loading import load_model, load_run
 
 BATCH = 256
-SAME_PHOTOGRAPHS = {"fer2013", "ferplus", "fer2013plus_cleaned"}
 
 
 def evaluate(
@@ -118,7 +117,7 @@ def _training_data(card, tested, root):
     try:
         data = load_data(card.recipe, root)
     except DatasetNotFound:
-        if tested in (None, trained_on) or {tested, trained_on} <= SAME_PHOTOGRAPHS:
+        if tested is None or same_photographs(tested, trained_on):
             raise
         told = f"{trained_on}, which trained {card.name}, is not prepared: copies not looked for"
         return None, told
@@ -210,11 +209,10 @@ def write_evaluation(run, data, *, test=True):
     uncalibrated = report_on(model, data.validation, probabilities=answers)
     temperature = fit_temperature(answers, data.validation.labels)
     set_temperature(model, temperature)
-    reports, right = {"validation": report_on(model, data.validation)}, {}
+    reports = {"validation": report_on(model, data.validation)}
     if test:
         answers = predict(model, data.test.images)
         reports["test"] = test_report(model, data, data, probabilities=answers)
-        right["right"] = pack_right(answers.argmax(axis=1) == data.test.classes)
     role, shown = list(reports.items())[-1]
     recipe, history = run.recipe, run.history
     memory = run.state["checkpoints"][0]["memory"]
@@ -254,8 +252,9 @@ def write_evaluation(run, data, *, test=True):
         "ema": recipe.ema_of(len(data.train)),
         "calibration": {"temperature": temperature, "validation_ece_before": uncalibrated.ece},
         **{name: report.to_dict() for name, report in reports.items()},
-        **right,
     }
+    if test:
+        metrics["right"] = pack_right(answers.argmax(axis=1) == data.test.classes)
     run.write_json("metrics.json", metrics)
 
 

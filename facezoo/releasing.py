@@ -233,25 +233,26 @@ def _measured(model, data, raw, root):
         "validation": report_on(model, data.validation).to_dict(),
         "test": test_report(model, data, data).to_dict(),
         "uncalibrated": {
-            part: _brief(evaluate_predictions(raw[part], getattr(data, part).labels, label_set))
+            part: brief(evaluate_predictions(raw[part], getattr(data, part).labels, label_set))
             for part in raw
         },
-        "spoilt": {how: _brief(one) for how, one in robustness(model, data.test).items()},
+        "spoilt": {how: brief(one) for how, one in robustness(model, data.test).items()},
     }
     if data.target in MIRRORED:
         both = predict(model, data.test.images) + predict(model, data.test.images[:][:, :, ::-1])
         flipped = evaluate_predictions(both / 2, data.test.labels, label_set)
-        metrics["with_flip"] = _brief(flipped)
+        metrics["with_flip"] = brief(flipped)
     if data.target == "votes":  # what others report: a majority's label
         options = dict(protocol=data.protocol, seed=data.seed, root=root)
         majority = load_dataset(data.name, target="majority", **options)
-        metrics["majority"] = _brief(test_report(model, majority, data))
+        metrics["majority"] = brief(test_report(model, majority, data))
     if data.name in ("fer2013", "ferplus"):
         metrics["elsewhere"] = {name: _elsewhere(model, name, root) for name in ELSEWHERE}
     return metrics
 
 
-def _brief(report):
+def brief(report):
+    """Return the figures of a `Report` that a card tells of."""
     return {
         "n": report.n,
         "accuracy": report.accuracy,
@@ -296,7 +297,7 @@ def _elsewhere(model, name, root):
     except FacezooError as error:  # at another size
         return {"refused": str(error).partition(";")[0]}
     report = evaluate_predictions(probabilities, split.labels, model.label_set)
-    figures = {**_brief(report), "data": other.protocol, "note": note}
+    figures = {**brief(report), "data": other.protocol, "note": note}
     if "subject" in split.table:
         right = pd.Series(probabilities.argmax(axis=1) == split.classes)
         of_each = right.groupby(split.table["subject"].to_numpy()).mean()

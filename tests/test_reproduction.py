@@ -25,8 +25,8 @@ from facezoo.reproduction import (
     running,
     studies,
 )
-from facezoo.reproduction.page import known, paired_difference
 from facezoo.reproduction.results import store_result
+from facezoo.reproduction.rows import known, paired_difference
 from facezoo.reproduction.studies import every_plan, study_of
 
 pytestmark = pytest.mark.usefixtures("few_faces")

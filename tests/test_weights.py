@@ -252,7 +252,12 @@ def test_shipped_weights_meet_other_data_without_the_pictures_that_trained_them(
     report = evaluate("lenet5.fer2013-v1", dataset="synthetic", root=tmp_path)
     assert report.n and report.copies is None
     assert "fer2013, which trained lenet5.fer2013-v1, is not prepared" in report.note
-    for same in (None, "fer2013", "ferplus"):  # would be tested on what trained them
+    for same in (
+        None,
+        "fer2013",
+        "ferplus",
+        "fer2013:mine",
+    ):  # would be tested on what trained them
         with pytest.raises(DatasetNotFound, match="'fer2013' is not prepared"):
             evaluate("lenet5.fer2013-v1", dataset=same, root=tmp_path)
 

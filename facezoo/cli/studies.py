@@ -58,7 +58,7 @@ def reproduce(
 
 
 def _row(outcome, as_json):
-    from facezoo.reproduction.page import collapse, epochs_run
+    from facezoo.reproduction.rows import collapse, epochs_run
 
     row = outcome.row
     if as_json:
@@ -66,6 +66,6 @@ def _row(outcome, as_json):
     return {
         "recipe": row["recipe"]["name"],
         "protocol": row["protocol"] + (f", {row['changed']}" if row["changed"] else ""),
-        "accuracy": f"{row['accuracy']['mean']:.4f}{collapse(row)}",
+        "accuracy": "; ".join(filter(None, (f"{row['accuracy']['mean']:.4f}", collapse(row)))),
         "epochs": epochs_run(row),
     }

@@ -26,6 +26,7 @@ DATASETS = {
     "folder": "facezoo.datasets.folder",
     "synthetic": "facezoo.datasets.synthetic",
 }
+OF_FER2013 = {"fer2013", "ferplus", "fer2013plus_cleaned"}  # the same photographs
 OWN_NAME = r"[\w-]+"  # after the colon, as in folder:mine
 
 
@@ -47,6 +48,12 @@ def check_name(name):
             f"Got {own!r} as a name of your own for {family!r}; expected letters, digits, - and _ "
             f"alone. Write such as {family}:mine."
         )
+
+
+def same_photographs(one, other):
+    """Whether two data sets, also under names of one's own, are known to share photographs."""
+    families = {name.partition(":")[0] for name in (one, other)}
+    return families <= OF_FER2013 or (len(families) == 1 and families != {"folder"})
 
 
 def get_spec(name):

@@ -7,6 +7,7 @@ Keras starts.
 from facezoo.lazy import resolver
 
 _HOME = {
+    "KEY": "page",
     "Outcome": "running",
     "Plan": "studies",
     "STUDIES": "studies",

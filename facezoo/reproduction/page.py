@@ -4,29 +4,37 @@ import collections
 import json
 from pathlib import Path
 
-import numpy as np
-
-from facezoo.datasets import get_spec
 from facezoo.files import replacing
-from facezoo.report import markdown_table, unpack_right
+from facezoo.report import markdown_table
 from facezoo.reproduction.results import read_results
+from facezoo.reproduction.rows import (
+    collapse,
+    epochs_run,
+    interval,
+    kept_epoch,
+    known,
+    of_the_one,
+    paired_difference,
+    part_at_hand,
+    without_copies,
+)
 from facezoo.reproduction.studies import STUDIES, plans
 
 HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. -->
 # The five studies, reported and reproduced
-
-Every row with figures is a training of that recipe, its epoch chosen on validation pictures, and
-its accuracy on test pictures that chose nothing. *Pictures*: of training / of test. **Bold epochs**
-are fewer than the recipe's: such a row shows how far that many epochs lead, not what the recipe is
-worth. *Kept* is the epoch whose weights were tested: that of the lowest validation loss, for
-`-plus` recipes and the row made to memorise of the highest validation accuracy; studies D and E
-tested the weights of their last epoch. *Without copies* leaves out test pictures that are byte for
-byte among those that trained or selected. *Nearest picture* is the accuracy of the label of the
-most similar picture that is not tested: what remembering is worth. Several seeds: mean and standard
-deviation, *kept* of the first; the interval is the mean of the seeds' 95 % intervals over test
-pictures. *-*: nothing to leave out, or not stored. `all-sizes` takes each photograph at every size
-that is at hand, hence half the epochs. `-plus` recipes are ours: a network and the pictures of the
-study, for no more computing than it allowed.
+"""
+KEY = """Every row with figures is a training of that recipe, its epoch chosen on validation
+pictures, and its accuracy on test pictures that chose nothing. *Pictures*: of training / of test.
+**Bold epochs** are fewer than the recipe's: such a row shows how far that many epochs lead, not
+what the recipe is worth. *Kept* is the epoch whose weights were tested: that of the lowest
+validation loss, for `-plus` recipes and the row made to memorise of the highest validation
+accuracy; studies D and E tested the weights of their last epoch. *Without copies* leaves out test
+pictures that are byte for byte among those that trained or selected. *Nearest picture* is the
+accuracy of the label of the most similar picture that is not tested: what remembering is worth.
+Several seeds: mean and standard deviation, *kept* of the first; the interval is the mean of the
+seeds' 95 % intervals over test pictures. *-*: nothing to leave out, or not stored. `all-sizes`
+takes each photograph at every size that is at hand, hence half the epochs. `-plus` recipes are
+ours: a network and the pictures of the study, for no more computing than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
@@ -42,7 +50,6 @@ PAIRS = (  # (one, other, what their difference tells)
     ("ippm-plus", "ippm-resnet50-ippm", "improved recipe against the study's"),
 )
 SHORTEST = 0.2  # of a recipe's epochs, from which differences are told
-COLLAPSED = 0.9  # share of one answer from which a row says so
 COLUMNS = (
     "recipe",
     "protocol",
@@ -79,7 +86,7 @@ def results_page(folder="results", profile="full"):
         ResultsError: a stored file is damaged or of another version.
     """
     stored = {study: read_results(study, folder) for study in STUDIES}
-    parts = [QUICK if profile == "quick" else HEAD]
+    parts = [QUICK] if profile == "quick" else [HEAD, KEY]
     for study, title in STUDIES.items():
         parts.append(f"## {title}\n\n{study_table(stored[study], plans(study, profile))}")
         if study == "cmu" and (transfer := _transfer(Path(folder) / "transfer.json")):
@@ -103,59 +110,24 @@ def study_table(rows, wanted):
     notes = [
         f"- {row['protocol']}: {note}."
         for row in rows
-        for note in (row["note"], _part(row))
+        for note in (row["note"], part_at_hand(row))
         if note
     ]
     table = markdown_table(COLUMNS, lines)
     return "\n".join([table, *(["", *dict.fromkeys(notes)] if notes else [])])
 
 
-def _part(row):
-    """Return what is said of a row whose data set was not whole, or ""."""
-    spec = get_spec(row["recipe"]["dataset"])
-    prepared = sum(counts[0] for counts in row["pictures"].values())
-    if spec.is_whole(prepared):
-        return ""
-    return f"{prepared:,} of the {spec.published:,} published pictures were at hand"
-
-
-def epochs_run(row):
-    """Return how many epochs were run, and why they were fewer than the study's if they were."""
-    ran = "-".join(map(str, sorted({min(row["epochs"]), max(row["epochs"])})))
-    if row["epochs_allowed"] < row["epochs_asked"]:
-        return f"{ran} of {row['epochs_asked']}"
-    if min(row["epochs"]) < row["epochs_allowed"]:
-        return f"{ran}, stopped by the recipe's patience"
-    return ran
-
-
-def kept_epoch(row):
-    """Return the epoch whose weights the first seed was tested with; None where not stored."""
-    if "shown" not in row:
-        return None
-    history, monitor = row["shown"]["history"], row["recipe"]["monitor"]
-    best = np.argmin if monitor == "val_loss" else np.argmax
-    return int(history["epoch"][best(history[monitor])])
-
-
-def without_copies(row):
-    """Return the accuracy without copies of training pictures, the mean over seeds, or None."""
-    shown = row.get("shown", {}).get("report", {}).get("without_copies")
-    alone = shown["accuracy"] if shown and len(row["seeds"]) == 1 else None
-    return row.get("without_copies", alone)
-
-
 def _line(row, plan):
-    accuracy, seeds = row["accuracy"], len(row["seeds"])
-    spread = "" if accuracy["std"] is None else f" ± {accuracy['std']:.3f} ({seeds} seeds)"
-    seconds = row["seconds_per_epoch"]
+    mean, std = row["accuracy"]["mean"], row["accuracy"]["std"]
+    spread = "" if std is None else f" ± {std:.3f} ({len(row['seeds'])} seeds)"
+    accuracy, seconds = f"{mean:.3f}{spread}", row["seconds_per_epoch"]
     rest, same = without_copies(row), plan.within(row["epochs_allowed"]).trained_as(row)
     return (
         _label(row["recipe"]["name"], row["changed"]) + ("" if same else ", an earlier recipe"),
         row["protocol"],
         f"{row['pictures']['train'][0]:,} / {row['pictures']['test'][0]:,}",
         row["reported"] or "-",
-        f"{accuracy['mean']:.3f}{spread}{of_the_one(row)}{collapse(row)}",
+        "; ".join(filter(None, (accuracy, of_the_one(row), collapse(row)))),
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
         f"{rest:.3f}" if rest else "-",
@@ -171,32 +143,6 @@ def _epochs_in_bold(row):
     """`epochs_run`, bold where they were fewer than the study's."""
     short = row["epochs_allowed"] < row["epochs_asked"]
     return f"**{epochs_run(row)}**" if short else epochs_run(row)
-
-
-def interval(row):
-    """Return the 95 % interval of a row's accuracy as text."""
-    low, high = row["accuracy_interval"]
-    return f"{low:.3f} to {high:.3f}"
-
-
-def of_the_one(row):
-    """Precision and recall of the class that one class against the rest is about, or ""."""
-    if not row["recipe"]["target"] or not row["recipe"]["target"].startswith("is:"):
-        return ""
-    name = row["recipe"]["target"].removeprefix("is:")
-    figures = row["per_class"][name]
-    return f"; {name}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
-
-
-def collapse(row):
-    """Return what is said of a model that answers one class for nearly everything, or ""."""
-    counts = np.array(row["confusion_matrix"])
-    answered = int(counts.sum(axis=0).argmax())
-    share = counts[:, answered].sum() / counts.sum()
-    labelled = counts[answered].sum() / counts.sum()
-    if share < COLLAPSED or labelled > share / 2:
-        return ""
-    return f"; answers {list(row['per_class'])[answered]} for {share:.0%}"
 
 
 def _missing(plan):
@@ -264,42 +210,6 @@ def _differences(rows):
     )
 
 
-def paired_difference(one, other):
-    """Return (difference, low, high) of two rows' accuracies on the same test pictures.
-
-    A 95 % normal interval of the mean difference over test pictures. Seeds with one test part
-    are averaged picture by picture; of seeds with parts of their own, which may overlap, the
-    differences and the widths of their intervals are averaged.
-
-    Returns:
-        three floats, or None where the rows had different test pictures, or another number of
-        epochs; that may differ between an improved recipe and the study's, both run in full.
-    """
-    if one["test_parts"] != other["test_parts"] or not _alike(one, other):
-        return None
-    differences = [a - b for a, b in zip(_right(one), _right(other), strict=True)]
-    if len(set(one["test_parts"])) == 1:
-        differences = [np.mean(differences, axis=0)]
-    mean = np.mean([each.mean() for each in differences])
-    half = np.mean([1.96 * each.std(ddof=1) / np.sqrt(len(each)) for each in differences])
-    return float(mean), float(mean - half), float(mean + half)
-
-
-def _alike(one, other):
-    """Whether two rows were run for as long as makes them comparable."""
-    whole = all(row["epochs_allowed"] == row["epochs_asked"] for row in (one, other))
-    improved = one["recipe"]["name"].endswith("-plus")
-    return one["epochs_allowed"] == other["epochs_allowed"] or (improved and whole)
-
-
-def _right(row):
-    """Return a float (n,) a seed: 1 for each test picture that it answers rightly."""
-    return [
-        unpack_right(text, count).astype(float)
-        for text, count in zip(row["right"], row["pictures"]["test"], strict=True)
-    ]
-
-
 def _elsewhere(rows):
     lines = []
     for row in rows:
@@ -314,14 +224,6 @@ def _elsewhere(rows):
         return ""
     columns = ("model", "tested on", "accuracy", "95 % interval", "pictures", "note")
     return markdown_table(columns, lines)
-
-
-def known(name, found):
-    """Return what a reader must know of figures on another data set, or ""."""
-    published = get_spec(name).published
-    short = found["data"].startswith("all of") and not get_spec(name).is_whole(found["pictures"])
-    told = f"the published set has {published:,}" if short else ""
-    return "; ".join(filter(None, (found["note"], told)))
 
 
 def _matrix(row):

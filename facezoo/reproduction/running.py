@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from facezoo.baseline import nearest_neighbour
+from facezoo.datasets import same_photographs
 from facezoo.errors import FacezooError
-from facezoo.evaluation import SAME_PHOTOGRAPHS, evaluate, own_data, write_evaluation, write_summary
+from facezoo.evaluation import evaluate, own_data, write_evaluation, write_summary
 from facezoo.files import locked
 from facezoo.pooled import pool
 from facezoo.reproduction.page import write_page
@@ -246,5 +247,5 @@ def _elsewhere(seeds, dataset, root):
 
 def _on_other_data(run, dataset, root):
     """Test on all pictures of another set; on its test part alone for FER+ after FER2013."""
-    shared = {run.recipe.dataset, dataset} <= SAME_PHOTOGRAPHS
+    shared = same_photographs(run.recipe.dataset, dataset)
     return evaluate(run, dataset=dataset, whole=not shared, root=root)

@@ -9,7 +9,8 @@ from facezoo.errors import DatasetNotFound, FacezooError, unknown
 from facezoo.evaluation import own_data
 from facezoo.recipes import load_data
 from facezoo.report import Report
-from facezoo.reproduction.page import (
+from facezoo.reproduction.results import read_results
+from facezoo.reproduction.rows import (
     collapse,
     epochs_run,
     interval,
@@ -18,7 +19,6 @@ from facezoo.reproduction.page import (
     of_the_one,
     paired_difference,
 )
-from facezoo.reproduction.results import read_results
 from facezoo.reproduction.running import Outcome, find_run, places_of, run_plans
 from facezoo.reproduction.studies import STUDIES, plans
 from facezoo.runs import RunFolder
@@ -153,7 +153,7 @@ class Study:
     def difference(self, one, other):
         """Return (difference, low, high) of two plans' test accuracies, picture by picture.
 
-        See `facezoo.reproduction.page.paired_difference`.
+        See `facezoo.reproduction.rows.paired_difference`.
 
         Raises:
             FacezooError: other test pictures, or another number of epochs.
@@ -261,5 +261,5 @@ def _summary(outcome):
         "epochs": epochs_run(row),
         "kept": kept_epoch(row),
         "seeds": len(row["seeds"]),
-        "note": "; ".join(each.removeprefix("; ") for each in notes if each),
+        "note": "; ".join(filter(None, notes)),
     }
