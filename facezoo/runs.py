@@ -110,7 +110,7 @@ class RunFolder:
         return cls.create(place, recipe, seeds)
 
     @classmethod
-    def find(cls, folder, recipe, seeds=None):
+    def find(cls, folder, recipe, seeds=None, *, shorter=False):
         """Return the newest run of a recipe under `folder`, done or begun; None without one.
 
         Words that change no training may differ; damaged folders are passed over with a warning.
@@ -119,17 +119,23 @@ class RunFolder:
             folder: under which `create_timed` made runs.
             recipe: `Recipe`.
             seeds: list of the seeds of a run of several; None for a run of one.
+            shorter: where there is none, take the longest that can go on to the recipe's epochs.
         """
+        begun = []
         for path in sorted((Path(folder) / recipe.name).glob("*/recipe.json"), reverse=True):
             try:
                 run = cls(path.parent)
                 several = (run.path / "seeds.json").exists()
                 found = run.read_json("seeds.json") if several else None
-                if found == seeds and run.recipe.trained == recipe.trained:
+                if found != seeds:
+                    continue
+                if (asked := run.recipe).trained == recipe.trained:
                     return run
+                if shorter and asked.begins(recipe):
+                    begun.append(run)
             except RunError as error:
                 warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=3)
-        return None
+        return max(begun, key=lambda run: run.recipe.epochs, default=None)
 
     @property
     def recipe(self):
@@ -144,7 +150,8 @@ class RunFolder:
     @property
     def seeds(self):
         """Run folders of the seeds, for a run of several; else an empty list."""
-        found = {p: re.fullmatch(r"seed-(\d+)", p.name) for p in self.path.glob("seed-*")}
+        begun = [p.parent for p in self.path.glob("seed-*/recipe.json")]
+        found = {p: re.fullmatch(r"seed-(\d+)", p.name) for p in begun}
         numbered = {p: int(match[1]) for p, match in found.items() if match}
         return [RunFolder(p) for p in sorted(numbered, key=numbered.get)]
 
@@ -265,6 +272,25 @@ class RunFolder:
             clear_beside(self.path)
             clear_beside(self.path / "checkpoints")
             yield
+
+    def lengthen(self, epochs):
+        """Ask more epochs of a run, and of its seeds; figures of fewer are removed first.
+
+        Killed in between, it is a run of fewer epochs that goes on, or may be lengthened again.
+
+        Raises:
+            RecipeError: as `Recipe.lengthened`.
+            RunError: another training writes there, or it cannot be written.
+        """
+        recipe = self.recipe
+        longer = recipe.lengthened(epochs)
+        if longer == recipe:
+            return
+        with self.locked():
+            (self.path / "metrics.json").unlink(missing_ok=True)
+            for seed in self.seeds:
+                seed.lengthen(epochs)
+            self.write_json("recipe.json", longer.to_dict())
 
     def discard(self):
         """Remove the folder, for a run that was stopped before it had anything to keep."""

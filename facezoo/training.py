@@ -39,6 +39,7 @@ def train(
     root=None,
     seeds=None,
     resume=None,
+    epochs=None,
     evaluate=True,
     deterministic=False,
     devices=None,
@@ -54,6 +55,8 @@ def train(
         seeds: train with seeds recipe.seed, +1, ... instead of one; the folders
             seed-<n> then lie in the run folder, beside a summary.
         resume: run folder to go on with, in place of a recipe.
+        epochs: train so many in place of the recipe's; with `resume`, go on to so many, where
+            neither the learning rate nor a moving average is laid out for their number.
         evaluate: whether to end with an evaluation on the test pictures.
         deterministic: as in the recipe, for one that does not say so itself. TensorFlow and
             PyTorch then stay deterministic, and slower, for the rest of the process.
@@ -75,16 +78,21 @@ def train(
     """
     if resume is None:
         recipe = get_recipe(recipe)
+        if epochs is not None:
+            recipe = recipe.override({"epochs": epochs})
         if deterministic:
             recipe = dataclasses.replace(recipe, deterministic=True)
         check(recipe, root, seeds or 1)
     elif recipe is not None or seeds is not None or deterministic:
         raise RecipeError(
-            "Got resume with a recipe, seeds or deterministic; expected resume alone, since a "
-            "run goes on as it was started. Start a new run for another setting."
+            "Got resume with a recipe, seeds or deterministic; expected resume alone, or with "
+            "epochs, since a run goes on as it was started. Start a new run for another setting."
         )
     elif hosts is None or hosts.number == 0:
         resume = RunFolder(resume)
+        if epochs is not None:
+            check(resume.recipe.lengthened(epochs), root)
+            resume.lengthen(epochs)
     parallel = Parallel(devices, hosts)
     options = dict(root=root, evaluate=evaluate, callbacks=callbacks, parallel=parallel)
     with parallel.minding():

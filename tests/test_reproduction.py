@@ -171,6 +171,22 @@ def test_resuming_goes_on_within_a_plan_and_trains_another_recipe_anew(places, m
         assert len(run_folders(places)) == folders
 
 
+def test_more_epochs_go_on_with_the_run_of_fewer(monkeypatch, places):
+    plan = Plan(AVERAGE.override({"schedule.kind": "constant"}))
+    monkeypatch.setattr(studies, "every_plan", lambda: [plan])
+    (short,) = reproduce("pooling-base-average", epochs=1, **places)
+    (longer,) = reproduce("pooling-base-average", resume=True, **places)
+    assert longer.run.path == short.run.path
+    assert (short.row["epochs"], longer.row["epochs"]) == ([1], [2])
+    assert longer.row["epochs_asked"] == longer.row["epochs_allowed"] == 2
+
+
+def test_a_cosine_is_trained_anew_for_more_epochs(two_plans, places):
+    (short,) = reproduce("pooling-base-average", epochs=1, **places)
+    (longer,) = reproduce("pooling-base-average", resume=True, **places)
+    assert longer.run.path != short.run.path and longer.row["epochs"] == [2]
+
+
 def test_a_finished_run_of_an_earlier_facezoo_is_taken_up(two_plans, places, tmp_path):
     outcome = reproduce("pooling-base-max", **places)[0]
     for seed in outcome.run.seeds:

@@ -41,6 +41,7 @@ pytestmark = pytest.mark.usefixtures("few_faces")
 
 TINY = get_recipe("synthetic-lenet5-expression").smoke()
 THREE = TINY.override({"epochs": 3, "augmentation.shift": 0.1})
+CONSTANT = {"schedule.kind": "constant"}
 
 
 class Kill(keras.callbacks.Callback):
@@ -155,6 +156,50 @@ def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path, settings):
     for one, other in zip(weights(cut), weights(whole), strict=True):
         np.testing.assert_array_equal(one, other)
     assert cut.metrics["test"] == whole.metrics["test"]
+
+
+@pytest.mark.parametrize("kind", ["constant", "plateau"])
+def test_a_run_that_goes_on_to_more_epochs_ends_as_if_it_had_been_asked_for_them(tmp_path, kind):
+    recipe = THREE.override(
+        {"epochs": 4, "builder_args.dropout": 0.5, "schedule.kind": kind, "schedule.patience": 1}
+    )
+    whole = train(recipe, runs=tmp_path / "whole", deterministic=True)
+    short = train(recipe, runs=tmp_path / "short", epochs=2, deterministic=True)
+    assert len(short.history) == 2
+    longer = train(resume=short.path, epochs=4)
+    assert longer.path == short.path and longer.recipe == whole.recipe
+    assert figures(longer) == figures(whole)
+    for one, other in zip(weights(longer), weights(whole), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert longer.metrics["test"] == whole.metrics["test"]
+    assert longer.metrics["epochs"] == 4
+
+
+def test_more_epochs_for_several_seeds_survive_being_killed(tmp_path):
+    path = train(TINY.override(CONSTANT), runs=tmp_path, seeds=2).path
+    with pytest.raises(KeyboardInterrupt):
+        train(resume=path, epochs=2, callbacks=[KillSecond()])
+    assert not (path / "metrics.json").exists()
+    (path / "seed-2" / "checkpoints").mkdir(parents=True)  # begun, no seed yet
+    run = train(resume=path)
+    assert [len(seed.history) for seed in run.seeds] == [2, 2]
+    assert run.metrics["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs", "message"),
+    [
+        ({}, 2, "for a run of 3; expected as many or more"),
+        ({"schedule.kind": "cosine"}, 4, "expected a recipe without cosine and ema"),
+        ({**CONSTANT, "ema": 0.5}, 4, "expected a recipe without cosine and ema"),
+    ],
+)
+def test_epochs_that_a_run_cannot_go_on_to_leave_it_as_it_is(tmp_path, settings, epochs, message):
+    run = train(THREE.override(settings), runs=tmp_path)
+    before = {p.name: p.read_bytes() for p in run.path.glob("*.json")}
+    with pytest.raises(RecipeError, match=message):
+        train(resume=run.path, epochs=epochs)
+    assert {p.name: p.read_bytes() for p in run.path.glob("*.json")} == before
 
 
 KILLED = """

@@ -25,6 +25,9 @@ def train(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train this many seeds.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with a run folder.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="So many; with --resume, go on to so many.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
     evaluate: Annotated[bool, typer.Option(help="Evaluate on the test pictures.")] = True,
     deterministic: Annotated[bool, typer.Option(help="Bit-identical, slower.")] = False,
@@ -47,7 +50,8 @@ def train(
     if resume is not None and (dataset or settings or seeds or deterministic):
         raise RecipeError(
             "Got --resume with --dataset, --set, --seeds or --deterministic; expected --resume "
-            "alone, since a run goes on as it was started. Start a new run for another setting."
+            "alone, or with --epochs, since a run goes on as it was started. Start a new run for "
+            "another setting."
         )
     chosen = None
     if recipe is not None:
@@ -67,6 +71,7 @@ def train(
         many=None if coordinator is None else many,
         seeds=seeds,
         resume=resume,
+        epochs=epochs,
         runs=runs,
         evaluate=evaluate,
         deterministic=deterministic,

@@ -228,6 +228,41 @@ class Recipe:
         return dataclasses.replace(self, summary="", reported="")
 
     @property
+    def can_go_on(self):
+        """Whether fewer epochs of it are the beginning of more: no rate or average counts them."""
+        return self.schedule.kind != "cosine" and not self.ema
+
+    def lengthened(self, epochs):
+        """Return this recipe with more epochs, for a training that goes on after its last.
+
+        Raises:
+            RecipeError: fewer epochs, or a rate or average that is laid out for their number.
+        """
+        if epochs == self.epochs:
+            return self
+        longer = self.override({"epochs": epochs})
+        if epochs < self.epochs:
+            raise RecipeError(
+                f"Got epochs={epochs} for a run of {self.epochs}; expected as many or more. "
+                "Start a new run for fewer."
+            )
+        if not self.can_go_on:
+            raise RecipeError(
+                f"Got epochs={epochs} for a run whose learning rate or moving average is laid out "
+                f"for {self.epochs}; expected a recipe without cosine and ema. Start a new run "
+                "for more."
+            )
+        return longer
+
+    def begins(self, other):
+        """Whether a training of this recipe is the beginning of one of `other`."""
+        return (
+            self.can_go_on
+            and self.epochs < other.epochs
+            and self.override({"epochs": other.epochs}).trained == other.trained
+        )
+
+    @property
     def teachers(self):
         """The teachers, as a list."""
         return [self.teacher] if isinstance(self.teacher, str) else list(self.teacher or ())

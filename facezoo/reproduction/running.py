@@ -55,8 +55,9 @@ def reproduce(
 
     A plan that cannot be run, for want of data or weights or because it diverges, is passed
     over and says why. A killed reproduction goes on with `resume`: finished runs of the same
-    recipe are taken as they are, a begun one goes on at its last epoch. Two processes that
-    resume one study share its plans.
+    recipe are taken as they are, a begun one goes on at its last epoch, and so does one of fewer
+    epochs at a rate that does not depend on their number. Two processes that resume one study
+    share its plans.
 
     Args:
         study: key of `STUDIES`, or the name of one of their recipes; None for all.
@@ -140,9 +141,11 @@ def _outcome(plan, runs, resume, stored, options):
         )
     try:
         with locked(runs / f".{plan.name}.lock", wait=False):
-            run = find_run(plan, runs) if resume else None
+            run = find_run(plan, runs, shorter=True) if resume else None
             if run is None:
                 run = train(plan.recipe, runs=runs, seeds=plan.seeds, **options)
+            elif run.recipe.epochs < plan.recipe.epochs:
+                run = train(resume=run.path, epochs=plan.recipe.epochs, **options)
             elif not (run.path / "metrics.json").exists():
                 run = train(resume=run.path, **options)
             elif stored is not None and _whole(stored, run):
@@ -160,9 +163,9 @@ def _whole(row, run):
     return row["run"] == run.path.name and "shown" in row and not refused
 
 
-def find_run(plan, runs):
-    """Return the newest run of a plan's recipe and seeds, or None."""
-    return RunFolder.find(runs, plan.recipe, plan.numbers)
+def find_run(plan, runs, *, shorter=False):
+    """Return the newest run of a plan's recipe and seeds, or one to go on with, or None."""
+    return RunFolder.find(runs, plan.recipe, plan.numbers, shorter=shorter)
 
 
 def _row(plan, run, root):
