@@ -6,7 +6,8 @@ import statistics
 
 from facezoo.datasets import get_spec
 from facezoo.recipes import get_recipe
-from facezoo.report import MEASURES, markdown_table
+from facezoo.report import MEASURES
+from facezoo.tables import markdown_table
 from facezoo.weights import list_weights
 
 WRITTEN = "<!-- Written by python benchmarks/weights.py; do not edit. -->"

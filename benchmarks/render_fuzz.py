@@ -2,7 +2,7 @@
 
 import re
 
-from facezoo.report import markdown_table
+from facezoo.tables import markdown_table
 
 COLUMNS = ("what is read", "inputs", "read", "refused", "other exceptions", "over 5 s")
 COLUMNS += ("worker died", "did what it must not", "slowest, ms", "memory, MB")

@@ -5,7 +5,7 @@ import json
 from pages import ROOT, made_by
 from render_fuzz import fuzz_section
 
-from facezoo.report import markdown_table
+from facezoo.tables import markdown_table
 
 WORDS = {
     "train": ("`facezoo train --deterministic`, gone on with by `--resume`", "trainings"),

@@ -4,7 +4,7 @@ import json
 
 from pages import ROOT, made_by
 
-from facezoo.report import markdown_table
+from facezoo.tables import markdown_table
 from facezoo.weights import get_card, list_weights
 
 RUNTIMES = {"onnx": "onnxruntime", "onnx-int8": "onnxruntime, int8", "Keras": "Keras"}

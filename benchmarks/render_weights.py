@@ -6,7 +6,7 @@ import statistics
 from pages import ROOT, made_by
 from render_cards import WRITTEN, interval, mean_of_seeds, trained_for
 
-from facezoo.report import markdown_table
+from facezoo.tables import markdown_table
 from facezoo.weights import get_card, list_weights
 from facezoo.weights.manifest import FOLDER
 

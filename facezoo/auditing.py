@@ -15,7 +15,7 @@ from facezoo.datasets.audit import NEAR, ROLES, find_copies
 from facezoo.datasets.store import PreparedSet
 from facezoo.errors import DatasetNotFound, FacezooError
 from facezoo.files import replacing
-from facezoo.report import markdown_table
+from facezoo.tables import markdown_table
 
 LISTED = 200  # pairs named of each kind
 REASONS = 20  # reasons of rejection named

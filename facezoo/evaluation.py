@@ -24,7 +24,8 @@ from facezoo.errors import (
 from facezoo.labels import remap
 from facezoo.pooled import pool
 from facezoo.recipes import load_data
-from facezoo.report import Report, evaluate_predictions, pack_right
+from facezoo.report import Report, evaluate_predictions
+from facezoo.right_answers import pack_right
 from facezoo.weights.loading import load_model, load_run
 
 BATCH = 256

@@ -7,7 +7,8 @@ import numpy as np
 
 from facezoo.errors import FacezooError, LabelSetMismatch
 from facezoo.labels import LabelSet
-from facezoo.report import MEASURES, markdown_table, per_class_figures
+from facezoo.report import MEASURES, per_class_figures
+from facezoo.tables import markdown_table
 
 SPREAD = ("accuracy", "macro_f1", "ece")  # figures whose mean and spread are told
 

@@ -4,7 +4,6 @@
 (`plots.py` does) or writes a file; `pooled.py` sums up the reports of several seeds.
 """
 
-import base64
 import dataclasses
 import warnings
 
@@ -15,6 +14,7 @@ from sklearn import metrics
 from facezoo.errors import FacezooError, LabelSetMismatch
 from facezoo.files import is_number
 from facezoo.labels import LabelSet
+from facezoo.tables import markdown_table
 
 ECE_BINS = 15  # Guo et al. 2017, arXiv:1706.04599
 AGREEMENT_EDGES = (0.0, 0.5, 0.7, 0.9, 1.0)  # ours: FER+ has ten voters, so steps of 0.1
@@ -427,27 +427,3 @@ def _holds(row, figures):
 def _is_figure(value):
     """Whether a value of JSON is a number that a float holds, NaN and infinity among them."""
     return isinstance(value, float) or is_number(value)
-
-
-def pack_right(right):
-    """Return bool (N,), which pictures were answered rightly, as bits in base64."""
-    return base64.b64encode(np.packbits(right)).decode("ascii")
-
-
-def unpack_right(text, count):
-    """Return the bool (count,) that `pack_right` took."""
-    bits = np.frombuffer(base64.b64decode(text), np.uint8)
-    return np.unpackbits(bits, count=count).astype(bool)
-
-
-def markdown_table(header, rows):
-    """Markdown table; the first column is text, floats are shares and shown in percent."""
-    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in (header, *rows)]
-    lines.insert(1, "| --- |" + " ---: |" * (len(header) - 1))
-    return "\n".join(lines)
-
-
-def _cell(value):
-    if isinstance(value, float):
-        return f"{value:.1%}"
-    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", r"\|")

@@ -13,7 +13,6 @@ from facezoo import get_recipe, list_recipes, load_dataset, nearest_neighbour
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import FacezooError, RecipeError, ResultsError, UnknownName
 from facezoo.files import locked
-from facezoo.report import pack_right, unpack_right
 from facezoo.reproduction import (
     STUDIES,
     Plan,
@@ -28,6 +27,7 @@ from facezoo.reproduction import (
 from facezoo.reproduction.results import store_result
 from facezoo.reproduction.rows import known, paired_difference
 from facezoo.reproduction.studies import every_plan, study_of
+from facezoo.right_answers import pack_right, unpack_right
 
 pytestmark = pytest.mark.usefixtures("few_faces")
 

@@ -32,7 +32,7 @@ from facezoo.errors import (
 )
 from facezoo.evaluation import evaluate
 from facezoo.recipes import Recipe, get_recipe, list_recipes, load_data
-from facezoo.report import unpack_right
+from facezoo.right_answers import unpack_right
 from facezoo.runs import RunFolder
 from facezoo.training import train
 from facezoo.weights.loading import load_run

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from facezoo.files import replacing
-from facezoo.report import markdown_table
 from facezoo.reproduction.results import read_results
 from facezoo.reproduction.rows import (
     collapse,
@@ -19,6 +18,7 @@ from facezoo.reproduction.rows import (
     without_copies,
 )
 from facezoo.reproduction.studies import STUDIES, plans
+from facezoo.tables import markdown_table
 
 HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. -->
 # The five studies, reported and reproduced

@@ -3,7 +3,7 @@
 import numpy as np
 
 from facezoo.datasets import get_spec
-from facezoo.report import unpack_right
+from facezoo.right_answers import unpack_right
 
 COLLAPSED = 0.9  # share of one answer from which a row says so
 
