@@ -96,7 +96,7 @@ def refused(recipe: facezoo.Recipe) -> None:
     recipe.epochs = 3  # type: ignore[misc]
     facezoo.Augmentation(fill="mirror")  # type: ignore[arg-type]
     facezoo.build_lenet5((48, 48))  # type: ignore[arg-type]
-    facezoo.train(recipe, epochs=3)  # type: ignore[call-overload]
+    facezoo.train(recipe, seeds="3")  # type: ignore[call-overload]
     _ = facezoo.no_such_name  # type: ignore[attr-defined]
     try:
         facezoo.OnnxNetwork("network.onnx").predict([[0]])  # type: ignore[arg-type]
