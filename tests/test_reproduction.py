@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import picture_bytes, write_zip
-from facezoo import get_recipe, list_recipes, load_dataset, nearest_neighbour
+from facezoo import get_recipe, list_recipes, load_dataset, nearest_neighbour, train
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import FacezooError, RecipeError, ResultsError, UnknownName
 from facezoo.files import locked
@@ -181,6 +181,25 @@ def test_more_epochs_go_on_with_the_run_of_fewer(monkeypatch, places):
     assert longer.row["epochs_asked"] == longer.row["epochs_allowed"] == 2
 
 
+def test_a_row_follows_a_run_that_went_on_without_it(monkeypatch, places):
+    plan = Plan(AVERAGE.override({"schedule.kind": "constant"}))
+    monkeypatch.setattr(studies, "every_plan", lambda: [plan])
+    (short,) = reproduce("pooling-base-average", epochs=1, **places)
+    train(resume=short.run.path, epochs=2)  # as after a kill before the row was written
+    (longer,) = reproduce("pooling-base-average", resume=True, **places)
+    assert longer.run.path == short.run.path and longer.row["epochs"] == [2]
+
+
+def test_a_training_that_its_patience_stopped_is_not_cut_short(monkeypatch, places, tmp_path):
+    still = {"learning_rate": 1e-12, "optimizer": "sgd", "patience": 1, "epochs": 9}
+    plan = Plan(AVERAGE.override({**still, "monitor": "val_accuracy", "schedule.kind": "constant"}))
+    monkeypatch.setattr(studies, "every_plan", lambda: [plan])
+    for allowed, told in ((1, "**1 of 9**"), (4, "2 of 9, stopped by the recipe's patience")):
+        reproduce("pooling-base-average", epochs=allowed, **places)
+        page = (tmp_path / "docs" / "results.md").read_text()
+        assert f"| {told} | 1 |" in page
+
+
 def test_a_cosine_is_trained_anew_for_more_epochs(two_plans, places):
     (short,) = reproduce("pooling-base-average", epochs=1, **places)
     (longer,) = reproduce("pooling-base-average", resume=True, **places)
@@ -292,16 +311,30 @@ def test_a_plan_that_another_process_runs_is_passed_over(two_plans, places):
         ("[]", "of format None"),
         ('{"format": 1, "rows": []}', "of format 1"),
         ('{"format": 2, "rows": [1]}', "holds no rows"),
-        ('{"format": 2, "rows": [{"plan": "x"}]}', "lacks 'accuracy' in a row"),
+        ('{"format": 2, "rows": [{"plan": "x"}]}', "lacks 'run'"),
+        ('{"format": 2, "rows": [{"plan": "x", "run": 3}]}', "has run=3; expected results"),
     ],
 )
-def test_damaged_results_are_refused_before_anything_is_trained(two_plans, places, text, said):
-    path = places["out"] / "results" / "pooling.json"
+@pytest.mark.parametrize("study", ["pooling", "expw"])  # the page shows the other one, too
+def test_damaged_results_are_refused_before_anything_is_trained(
+    two_plans, places, text, said, study
+):
+    path = places["out"] / "results" / f"{study}.json"
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(ResultsError, match=said):
         reproduce("pooling", **places)
     assert path.read_text() == text and not places["runs"].exists()
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "cannot be read"), ('{"seeds": 5}', "lacks")])
+def test_a_damaged_transfer_is_refused(two_plans, places, text, said):
+    path = places["out"] / "results" / "transfer.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ResultsError, match=said + ".* run: python benchmarks/transfer.py RUN"):
+        reproduce("pooling", **places)
+    assert not places["runs"].exists()
 
 
 def test_paired_differences_know_that_the_pictures_are_the_same():
@@ -349,8 +382,9 @@ def test_a_study_goes_from_its_data_to_its_mistakes(two_plans, tmp_path, monkeyp
     assert study.difference("pooling-base-max", "pooling-base-max") == (0, 0, 0)
     with pytest.raises(UnknownName, match="pooling-base-max"):
         study.report("pooling-strong")
-    with pytest.raises(FacezooError, match="Got seed 2 of"):
-        study.report("pooling-base-max", seed=2)
+    for shown in (study.report, study.data):
+        with pytest.raises(FacezooError, match="Got seed 2 of"):
+            shown("pooling-base-max", seed=2)
     with pytest.raises(FacezooError, match="Call run"):
         Study("pooling", "full").report("pooling-base-max")
     trained = len(list(tmp_path.rglob("seeds.json")))

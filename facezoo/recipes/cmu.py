@@ -3,7 +3,8 @@
 Reported: expression ~0.85 accuracy, `mitchell` ~0.90 precision; no split, no trial and no
 number of filters is published. The study names its search space (learning rate, batch
 size, filters, dropout, optimizer) and these recipes start inside it; what the study
-"modified" in LeNet-5 is ours to choose and said in `facezoo.models.lenet5`.
+"modified" in LeNet-5 is ours to choose and said in `facezoo.models.lenet5`; so are the rate's
+cosine and the augmentation, of which it names none.
 
 The default protocol is `random80`: photographs of one size. The study's ~0.85 for
 expression is what remembering photographs gives under `all-sizes` (`--set

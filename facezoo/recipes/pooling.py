@@ -63,8 +63,7 @@ RECIPES = {
         STRONG,
         STRONGEST,
         # The same pictures. A tenth of the strongest network's multiplications for four times
-        # its epochs: two fifths of the computing. (The strongest, whose hidden layer has 36,864
-        # inputs, learnt slowly under every rate that was tried.)
+        # its epochs: two fifths of the computing.
         plus(
             STRONG,
             "Improved: the strong network with AdamW, cosine, augmentation, EMA, 80 epochs",

@@ -15,6 +15,7 @@ _HOME = {
     "plans": "studies",
     "project_folder": "study",
     "read_results": "results",
+    "read_transfer": "results",
     "reproduce": "running",
     "results_page": "page",
     "study_table": "page",

@@ -1,13 +1,14 @@
 """docs/results.md: what the studies reported beside what came out here, from stored rows."""
 
 import collections
-import json
 from pathlib import Path
 
 from facezoo.files import replacing
-from facezoo.reproduction.results import read_results
+from facezoo.reproduction.results import read_results, read_transfer
 from facezoo.reproduction.rows import (
     collapse,
+    copies_among,
+    cut_short,
     epochs_run,
     interval,
     kept_epoch,
@@ -23,18 +24,19 @@ from facezoo.tables import markdown_table
 HEAD = """<!-- Written by facezoo reproduce from results/*.json; do not edit. -->
 # The five studies, reported and reproduced
 """
-KEY = """Every row with figures is a training of that recipe, its epoch chosen on validation
-pictures, and its accuracy on test pictures that chose nothing. *Pictures*: of training / of test.
-**Bold epochs** are fewer than the recipe's: such a row shows how far that many epochs lead, not
-what the recipe is worth. *Kept* is the epoch whose weights were tested: that of the lowest
-validation loss, for `-plus` recipes and the row made to memorise of the highest validation
-accuracy; studies D and E tested the weights of their last epoch. *Without copies* leaves out test
-pictures that are byte for byte among those that trained or selected. *Nearest picture* is the
-accuracy of the label of the most similar picture that is not tested: what remembering is worth.
-Several seeds: mean and standard deviation, *kept* of the first; the interval is the mean of the
-seeds' 95 % intervals over test pictures. *-*: nothing to leave out, or not stored. `all-sizes`
-takes each photograph at every size that is at hand, hence half the epochs. `-plus` recipes are
-ours: a network and the pictures of the study, for no more computing than it allowed.
+KEY = """\
+Every row with figures is a training of that recipe, its epoch chosen on validation pictures, and
+its accuracy on test pictures that chose nothing. *Pictures*: of training / of test. **Bold
+epochs** are fewer than the recipe's: such a row shows how far that many epochs lead, not what the
+recipe is worth; a training that the recipe's own patience stopped is not cut short. *Kept* is the
+epoch whose weights were tested: that of the lowest validation loss, for `-plus` recipes and the
+row made to memorise of the highest validation accuracy; studies D and E tested the weights of
+their last epoch. *Without copies* leaves out test pictures that are byte for byte among those
+that trained or selected. *Nearest picture* is the accuracy of the label of the most similar
+picture that is not tested: what remembering is worth. Several seeds: mean and standard deviation,
+*kept* of the first; the interval is the mean of the seeds' 95 % intervals over test pictures.
+`all-sizes` takes each photograph at every size that is at hand, hence half the epochs. `-plus`
+recipes are ours: a network and the pictures of the study, for no more computing than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
@@ -44,7 +46,8 @@ A few drawn faces and two epochs: these figures show that everything runs, and n
 PAIRS = (  # (one, other, what their difference tells)
     ("pooling-base-max", "pooling-base-average", "max against average pooling"),
     ("ippm-resnet50-ippm", "ippm-resnet50", "the pyramid module"),
-    ("pooling-plus", "pooling-strongest", "improved recipe against the study's"),
+    ("pooling-plus", "pooling-strong", "improved recipe against the study's, the same network"),
+    ("pooling-plus", "pooling-strongest", "improved recipe against the study's largest network"),
     ("facex-plus", "facex-cnn", "improved recipe against the study's"),
     ("expw-plus", "expw-cnn", "improved recipe against the study's"),
     ("ippm-plus", "ippm-resnet50-ippm", "improved recipe against the study's"),
@@ -89,8 +92,8 @@ def results_page(folder="results", profile="full"):
     parts = [QUICK] if profile == "quick" else [HEAD, KEY]
     for study, title in STUDIES.items():
         parts.append(f"## {title}\n\n{study_table(stored[study], plans(study, profile))}")
-        if study == "cmu" and (transfer := _transfer(Path(folder) / "transfer.json")):
-            parts.append(transfer)
+        if study == "cmu" and (transfer := read_transfer(folder)):
+            parts.append(_transfer(transfer))
     every = [row for rows in stored.values() for row in rows]
     if differences := _differences(every):
         parts.append(f"## Differences\n\n{differences}")
@@ -130,7 +133,7 @@ def _line(row, plan):
         "; ".join(filter(None, (accuracy, of_the_one(row), collapse(row)))),
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
-        f"{rest:.3f}" if rest else "-",
+        f"{rest:.3f}" if rest else "not stored" if copies_among(row) else "-",
         f"{row['nearest_neighbour']['mean']:.3f}",
         _epochs_in_bold(row),
         kept_epoch(row) or "-",
@@ -140,9 +143,8 @@ def _line(row, plan):
 
 
 def _epochs_in_bold(row):
-    """`epochs_run`, bold where they were fewer than the study's."""
-    short = row["epochs_allowed"] < row["epochs_asked"]
-    return f"**{epochs_run(row)}**" if short else epochs_run(row)
+    """`epochs_run`, bold where the study's would have been more."""
+    return f"**{epochs_run(row)}**" if cut_short(row) else epochs_run(row)
 
 
 def _missing(plan):
@@ -163,11 +165,8 @@ def trained_on(environment):
     return f"{hardware}, {environment['backend']}, {environment['date'][:10]}"
 
 
-def _transfer(path):
-    """Return what benchmarks/transfer.py found out, or "" before it was run."""
-    if not path.exists():
-        return ""
-    found = json.loads(path.read_text("utf-8"))
+def _transfer(found):
+    """Return what benchmarks/transfer.py found out, in words."""
     accuracy, classes = found["accuracy"], found["per_class"]
     recalls = ", ".join(f"{name} {figures['recall']:.2f}" for name, figures in classes.items())
     return (

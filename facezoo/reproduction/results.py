@@ -9,31 +9,42 @@ from facezoo.files import locked, read_json, replacing
 
 FORMAT = 2
 FIELDS = {
-    "plan",
-    "run",
-    "recipe",
-    "changed",
-    "protocol",
-    "note",
-    "reported",
-    "seeds",
-    "pictures",
-    "epochs_asked",
-    "epochs_allowed",
-    "epochs",
-    "accuracy",
-    "accuracy_interval",
-    "macro_f1",
-    "per_class",
-    "confusion_matrix",
-    "collapsed_at_epoch",
-    "nearest_neighbour",
-    "test_parts",
-    "right",
-    "elsewhere",
-    "seconds_per_epoch",
-    "environment",
-}  # of a row; `running` writes them
+    "plan": str,
+    "run": str,
+    "recipe": dict,
+    "changed": str,
+    "protocol": str,
+    "note": str,
+    "reported": str,
+    "seeds": list,
+    "pictures": dict,
+    "epochs_asked": int,
+    "epochs_allowed": int,
+    "epochs": list,
+    "accuracy": dict,
+    "accuracy_interval": list,
+    "macro_f1": dict,
+    "per_class": dict,
+    "confusion_matrix": list,
+    "collapsed_at_epoch": list,
+    "nearest_neighbour": dict,
+    "test_parts": list,
+    "right": list,
+    "elsewhere": dict,
+    "seconds_per_epoch": (int, float),
+    "environment": dict,
+}  # of a row, and their types; `running` writes them
+TRANSFER = {
+    "environment": dict,
+    "network": str,
+    "network_epochs": int,
+    "network_accuracy": float,
+    "seeds": int,
+    "accuracy": dict,
+    "accuracy_interval": list,
+    "per_class": dict,
+    "confusion_matrix": list,
+}  # of transfer.json; `benchmarks/transfer.py` writes them
 
 
 def read_results(study, folder="results"):
@@ -43,22 +54,36 @@ def read_results(study, folder="results"):
         ResultsError: the file is damaged, or of another version.
     """
     path = _path(study, folder)
-    try:
-        stored = read_json(path)
-    except FileNotFoundError:
+    expected = f"results of format {FORMAT}", f"facezoo reproduce {study} --resume"
+    stored = _read(path, *expected)
+    if stored is None:
         return []
-    except (OSError, ValueError) as error:
-        raise _refused(path, f"cannot be read ({error})", study) from None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         version = stored.get("format") if isinstance(stored, dict) else None
-        raise _refused(path, f"is of format {version}", study)
+        raise _refused(path, f"is of format {version}", *expected)
     rows = stored.get("rows")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _refused(path, "holds no rows", study)
+        raise _refused(path, "holds no rows", *expected)
     for row in rows:
-        if lacking := FIELDS - row.keys():
-            raise _refused(path, f"lacks {min(lacking)!r} in a row", study)
+        _check_fields(path, row, FIELDS, *expected)
     return rows
+
+
+def read_transfer(folder="results"):
+    """Return what `benchmarks/transfer.py` stored: study A's expressions by FER2013's features.
+
+    Returns:
+        dict with `TRANSFER`, or None before it was run.
+
+    Raises:
+        ResultsError: the file is damaged.
+    """
+    path = Path(folder) / "transfer.json"
+    expected = "what benchmarks/transfer.py writes", "python benchmarks/transfer.py RUN"
+    stored = _read(path, *expected)
+    if stored is not None:
+        _check_fields(path, stored, TRANSFER, *expected)
+    return stored
 
 
 def store_result(study, row, order, folder="results"):
@@ -100,8 +125,26 @@ def _path(study, folder):
     return Path(folder) / f"{study}.json"
 
 
-def _refused(path, reason, study):
+def _read(path, *expected):
+    """What a file holds, or None where there is none."""
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _refused(path, f"cannot be read ({error})", *expected) from None
+
+
+def _check_fields(path, row, fields, *expected):
+    for name, kind in fields.items():
+        if not isinstance(row, dict) or name not in row:
+            raise _refused(path, f"lacks {name!r}", *expected)
+        if not isinstance(row[name], kind):
+            raise _refused(path, f"has {name}={row[name]!r:.40}", *expected)
+
+
+def _refused(path, reason, expected, command):
     return ResultsError(
-        f"Got {str(path)!r}, which {reason}; expected results of format {FORMAT}. Restore it, or "
-        f"move it away and run: facezoo reproduce {study} --resume"
+        f"Got {str(path)!r}, which {reason}; expected {expected}. Restore it, or move it away and "
+        f"run: {command}"
     )

@@ -12,10 +12,24 @@ def epochs_run(row):
     """Return how many epochs were run, and why they were fewer than the study's if they were."""
     ran = "-".join(map(str, sorted({min(row["epochs"]), max(row["epochs"])})))
     if row["epochs_allowed"] < row["epochs_asked"]:
-        return f"{ran} of {row['epochs_asked']}"
-    if min(row["epochs"]) < row["epochs_allowed"]:
-        return f"{ran}, stopped by the recipe's patience"
-    return ran
+        ran += f" of {row['epochs_asked']}"
+    return f"{ran}, stopped by the recipe's patience" if stopped_early(row) else ran
+
+
+def stopped_early(row):
+    """Whether the recipe's patience ended a training of every seed, or would have next."""
+    patience = row["recipe"]["patience"]
+    if patience is None:
+        return False
+    if max(row["epochs"]) < row["epochs_allowed"]:
+        return True
+    kept = kept_epoch(row) if len(row["seeds"]) == 1 else None
+    return kept is not None and row["epochs"][0] - kept >= patience
+
+
+def cut_short(row):
+    """Whether a row was allowed fewer epochs than the study, and would have used more."""
+    return row["epochs_allowed"] < row["epochs_asked"] and not stopped_early(row)
 
 
 def kept_epoch(row):
@@ -32,6 +46,11 @@ def without_copies(row):
     shown = row.get("shown", {}).get("report", {}).get("without_copies")
     alone = shown["accuracy"] if shown and len(row["seeds"]) == 1 else None
     return row.get("without_copies", alone)
+
+
+def copies_among(row):
+    """Whether the first seed's test pictures are known to hold copies of training pictures."""
+    return bool(row.get("shown", {}).get("report", {}).get("without_copies"))
 
 
 def part_at_hand(row):

@@ -14,7 +14,7 @@ from facezoo.errors import FacezooError
 from facezoo.evaluation import evaluate, own_data, write_evaluation, write_summary
 from facezoo.files import locked
 from facezoo.pooled import pool
-from facezoo.reproduction.page import write_page
+from facezoo.reproduction.page import results_page, write_page
 from facezoo.reproduction.results import read_results, store_result, writing
 from facezoo.reproduction.studies import STUDIES, Plan, plans, study_of
 from facezoo.runs import RunFolder
@@ -96,8 +96,7 @@ def run_plans(chosen, profile, resume, *, runs=None, out=None, root=None, callba
     """Run some plans of a profile, as `reproduce` does; yield an `Outcome` each."""
     runs, out = places_of(profile, runs, out)
     results = out / "results"
-    for study in dict.fromkeys(map(study_of, chosen)):
-        read_results(study, results)  # a damaged file is told before hours of training
+    results_page(results, profile)  # a damaged file is told before hours of training
     with writing(runs):
         pass  # so is a folder that cannot be written
     for plan in chosen:
@@ -160,7 +159,8 @@ def _outcome(plan, runs, resume, stored, options):
 def _whole(row, run):
     """Whether a stored row is of that run, and nothing was missing when it was made."""
     refused = any("refused" in found for found in row["elsewhere"].values())
-    return row["run"] == run.path.name and "shown" in row and not refused
+    same = row["run"] == run.path.name and row["epochs_allowed"] == run.recipe.epochs
+    return same and "shown" in row and not refused
 
 
 def find_run(plan, runs, *, shorter=False):

@@ -120,6 +120,7 @@ class Study:
 
     def data(self, plan=None, seed=0):
         """Return the `FaceDataset` of a plan's seed by number; None for the first plan."""
+        self._check_seed(plan, seed)
         recipe = self._plan(plan).recipe
         outcome = self.outcomes.get(self._plan(plan).name)
         if outcome is None or outcome.run is None:
@@ -215,12 +216,7 @@ class Study:
 
     def _seed(self, name, seed):
         outcome = self._outcome(name)
-        count = len(outcome.row["seeds"])
-        if not 0 <= seed < count:
-            raise FacezooError(
-                f"Got seed {seed} of {outcome.plan.name!r}, which was run with {count}; expected a "
-                "number below that, 0 for the first. Choose one."
-            )
+        self._check_seed(name, seed)
         if outcome.run is not None:
             return outcome.run.seeds[seed]
         recipe = outcome.plan.recipe
@@ -230,6 +226,16 @@ class Study:
         if run is None:
             return train(recipe, runs=runs, root=self.root)
         return run if (run.path / "metrics.json").exists() else train(resume=run, root=self.root)
+
+    def _check_seed(self, name, seed):
+        plan = self._plan(name)
+        row = self.outcomes[plan.name].row if plan.name in self.outcomes else None
+        count = plan.seeds if row is None else len(row["seeds"])
+        if not 0 <= seed < count:
+            raise FacezooError(
+                f"Got seed {seed} of {plan.name!r}, which has {count}; expected a number below "
+                "that, 0 for the first. Choose one."
+            )
 
 
 def project_folder():
