@@ -6,6 +6,7 @@ import statistics
 from pages import ROOT, made_by
 from render_cards import WRITTEN, interval, mean_of_seeds, trained_for
 
+from facezoo.reproduction.page import trained_on
 from facezoo.tables import markdown_table
 from facezoo.weights import get_card, list_weights
 from facezoo.weights.manifest import FOLDER
@@ -170,25 +171,28 @@ def _ablations(stored):
 
 
 def _teaching(stored):
-    """A network that was taught beside the same network that was not."""
-    columns = ["recipe", "seed", "epochs"]
+    """Networks that others taught beside the same network that nobody taught."""
+    columns = ["recipe", "taught by", "their share", "seed", "epochs"]
     columns += [f"{part} {what}" for part in PARTS for what in ("accuracy", "log loss")]
     rows = [
         (
-            f"`{row['recipe']}`",
+            ", ".join([f"`{row['recipe']}`", *(f"{k} {v}" for k, v in row["changed"].items())]),
+            ", ".join(f"`{name}`" for name in row["teachers"]) or "-",
+            f"{row['share']:.0%}" if row["teachers"] else "-",
             row["seed"],
             row["epochs"],
             *(f"{row[part][key]:.3f}" for part in PARTS for key in ("accuracy", "log_loss")),
+            trained_on(row["environment"]),
         )
         for row in stored["rows"]
     ]
     return [
-        "## What a teacher gives",
-        markdown_table(columns, rows),
-        f"The same network and pictures; the first row is the teacher, `{stored['teacher']}`. "
-        "Pupils have half of their labels from its answers, in place of label smoothing. "
-        "Validation pictures judge: one seed against two, so that accuracies this close say "
-        "nothing. The pupils: " + made_by(stored, "teaching"),
+        "## What teachers give",
+        markdown_table([*columns, "trained on"], rows),
+        "One network on the same pictures, stored by `python benchmarks/teaching.py`. Pupils have "
+        "a share of their labels from the teachers' answers, in place of label smoothing. "
+        f"Validation pictures judge ({stored['rows'][0]['validation']['n']:,}, so that 0.01 of "
+        "accuracy between two rows says little; log loss tells more).",
     ]
 
 

@@ -1,11 +1,12 @@
-"""What a teacher gives: a network taught by another beside the same network without one.
+"""What teachers give: networks that others taught beside the same network without any.
 
     facezoo train facezoo-base-fer2013-taught --seeds 2
     python benchmarks/teaching.py RUN/seed-0 RUN/seed-1
     python benchmarks/weights.py render
 
-Stores what the runs found, beside the card of the weights that taught them, in
-results/teaching.json. Validation pictures judge; the test figures are shown and decide nothing.
+Puts the runs, of one network and the same parts of the same pictures, beside those in
+results/teaching.json; a run of the same recipe and seed takes the old one's place. Validation
+pictures judge; the test figures are shown and decide nothing.
 """
 
 import argparse
@@ -15,39 +16,64 @@ from pathlib import Path
 from pages import ROOT
 
 from facezoo.files import replacing
+from facezoo.recipes import get_recipe
 from facezoo.runs import RunFolder
-from facezoo.weights import get_card
 from facezoo.weights.loading import run_card
 
 RESULTS = ROOT / "results" / "teaching.json"
 FIGURES = ("n", "accuracy", "macro_f1", "log_loss")
+TOLD = ("seed", "split_seed", "teacher", "teacher_share", "epochs")  # in columns of their own
 
 
-def row(recipe, seed, epochs, metrics):
+def row(run):
     """One training, as it is stored."""
-    found = {part: {key: metrics[part][key] for key in FIGURES} for part in ("validation", "test")}
-    return {"recipe": recipe.name, "seed": seed, "epochs": epochs, **found}
+    recipe, metrics = run.recipe, run.metrics
+    usual, own = (flat(each.trained.to_dict()) for each in (get_recipe(recipe.name), recipe))
+    return {
+        "recipe": recipe.name,
+        "teachers": recipe.teachers,
+        "share": recipe.teacher_share if recipe.teacher else 0,
+        "changed": {k: v for k, v in own.items() if k not in TOLD and usual.get(k) != v},
+        "seed": recipe.seed,
+        "epochs": len(run.history),
+        **{part: {key: metrics[part][key] for key in FIGURES} for part in ("validation", "test")},
+        "environment": run.read_json("environment.json"),
+    }
 
 
-def _kind(card):
-    return card.recipe.builder, card.protocol, card.fingerprint, card.recipe.drawn_with
+def flat(fields):
+    """A recipe's fields, those of its augmentation and schedule as `augmentation.erase`."""
+    inner = {k: v for k, v in fields.items() if isinstance(v, dict)}
+    parts = {f"{k}.{name}": each for k, v in inner.items() for name, each in v.items()}
+    return {k: v for k, v in fields.items() if k not in inner} | parts
+
+
+def same(one, other):
+    """Whether two rows are of the same training."""
+    return all(one[k] == other[k] for k in ("recipe", "teachers", "share", "changed", "seed"))
+
+
+def pictures(run):
+    """What must be the same of all runs: network, protocol, data and draws."""
+    card = run_card(run)
+    return [card.recipe.builder, card.protocol, card.fingerprint, card.recipe.drawn_with]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     runs = [RunFolder(path) for path in parser.parse_args().runs]
-    card = get_card(runs[0].recipe.teachers[0])
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else None
+    kind = stored["pictures"] if stored else pictures(runs[0])
+    rows = stored["rows"] if stored else []
     for run in runs:
-        own = run_card(run)
-        if own.recipe.teachers != [card.name] or _kind(own) != _kind(card):
-            parser.error(f"Got {run.path}; expected a pupil of {card.name}, of its kind and data.")
-    rows = [row(card.recipe, card.recipe.seed, card.facts["epochs"], card.metrics)]
-    rows += [row(run.recipe, run.recipe.seed, len(run.history), run.metrics) for run in runs]
-    made = max((run.read_json("environment.json") for run in runs), key=lambda e: e["date"])
-    result = {"environment": made, "teacher": card.name, "rows": rows}
+        if pictures(run) != kind:
+            parser.error(f"Got {run.path} of {pictures(run)}; expected a run of {kind}.")
+        new = row(run)
+        rows = [old for old in rows if not same(old, new)] + [new]
     with replacing(RESULTS) as beside:
-        beside.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        text = json.dumps({"pictures": kind, "rows": rows}, indent=1)
+        beside.write_text(text + "\n", "utf-8")
 
 
 if __name__ == "__main__":
