@@ -41,13 +41,18 @@ def keeping(run, recipe, facts, state, watch):
     return early, others, RunKeeper(run, facts, early, others, entries=entries)
 
 
-def check_facts(facts, run, state, parallel):
-    """Refuse other data than those that a run was started with, or than host 0's."""
+def check_state(facts, run, state):
+    """Refuse other data than those that a run was started with."""
     if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
         raise RunError(
             f"Got another {changed[0]} than the run {str(run.path)!r} was started with; expected "
             "the same data. Prepare that data set again, or start a new run."
         )
+
+
+def check_facts(facts, run, state, parallel):
+    """Refuse other data than those that a run was started with, or than host 0's."""
+    check_state(facts, run, state)
     first = parallel.share(facts)
     if changed := [k for k in facts if first[k] != facts[k]]:
         raise ParallelError(

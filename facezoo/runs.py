@@ -23,6 +23,7 @@ from facezoo.labels import LabelSet
 from facezoo.recipes import Recipe
 
 FORMAT = 1
+MADE = ("metrics.json", "model.keras", "report.md", "confusion_matrix.png", "curves.png")  # at last
 STATE = {  # fields of state.json that are read again, and their kinds
     "fingerprint": str,
     "label_set": dict,
@@ -119,7 +120,8 @@ class RunFolder:
             folder: under which `create_timed` made runs.
             recipe: `Recipe`.
             seeds: list of the seeds of a run of several; None for a run of one.
-            shorter: where there is none, take the longest that can go on to the recipe's epochs.
+            shorter: where there is none, take the one with most epochs done that can go on to the
+                recipe's.
         """
         begun = []
         for path in sorted((Path(folder) / recipe.name).glob("*/recipe.json"), reverse=True):
@@ -135,11 +137,18 @@ class RunFolder:
                     begun.append(run)
             except RunError as error:
                 warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=3)
-        return max(begun, key=lambda run: run.recipe.epochs, default=None)
+        return max(begun, key=lambda run: (run.epochs_done, run.recipe.epochs), default=None)
+
+    @property
+    def epochs_done(self):
+        """How many epochs have ended; of the seed with the fewest, for a run of several."""
+        several = (self.path / "seeds.json").exists()
+        folders = [self.path / f"seed-{n}" for n in self.read_json("seeds.json")] if several else []
+        return min(len(RunFolder(p).history) if p.is_dir() else 0 for p in folders or [self.path])
 
     @property
     def recipe(self):
-        """The `Recipe` that the run was started with."""
+        """The `Recipe` that the run was started with, or lengthened to."""
         try:
             return Recipe.from_dict(self.read_json("recipe.json"))
         except RunError:
@@ -274,23 +283,36 @@ class RunFolder:
             yield
 
     def lengthen(self, epochs):
-        """Ask more epochs of a run, and of its seeds; figures of fewer are removed first.
+        """Ask more epochs of a run, and of its seeds; what was made of fewer is removed first.
 
-        Killed in between, it is a run of fewer epochs that goes on, or may be lengthened again.
+        The checkpoints stay. Killed in between, the run goes on by `train(resume=...)`: to the old
+        number where its own recipe.json, which is written first, still asks for that, or else to
+        the new one with all its seeds.
 
         Raises:
             RecipeError: as `Recipe.lengthened`.
             RunError: another training writes there, or it cannot be written.
         """
-        recipe = self.recipe
-        longer = recipe.lengthened(epochs)
-        if longer == recipe:
-            return
-        with self.locked():
-            (self.path / "metrics.json").unlink(missing_ok=True)
-            for seed in self.seeds:
-                seed.lengthen(epochs)
-            self.write_json("recipe.json", longer.to_dict())
+        with contextlib.ExitStack() as held:
+            folders = [self, *self.seeds]
+            for each in folders:
+                held.enter_context(each.locked())
+            recipes = [each.recipe for each in folders]
+            longer = [recipe.lengthened(epochs) for recipe in recipes]
+            for each, before, after in zip(folders, recipes, longer, strict=True):
+                if after != before:
+                    each._remove(MADE)
+                    each.write_json("recipe.json", after.to_dict())
+
+    def _remove(self, names):
+        try:
+            for name in names:
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"Got {error.strerror!r} while removing files of {str(self.path)!r}; expected a "
+                "run folder that can be written. Change its permissions, or start a new run."
+            ) from None
 
     def discard(self):
         """Remove the folder, for a run that was stopped before it had anything to keep."""

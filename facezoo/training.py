@@ -18,10 +18,17 @@ from facezoo import backend
 from facezoo.augment_layer import RandomAugmentation
 from facezoo.batches import ArrayBatches
 from facezoo.callbacks import AveragedWeights, CollapseWatch, Reseed
-from facezoo.checkpoints import check_facts, facts_of, keeping, load_checkpoint, take_up
+from facezoo.checkpoints import (
+    check_facts,
+    check_state,
+    facts_of,
+    keeping,
+    load_checkpoint,
+    take_up,
+)
 from facezoo.compiling import compile_model
 from facezoo.distillation import one_hot, taught, teacher_sha256, with_labels
-from facezoo.errors import FacezooError, RecipeError, unknown
+from facezoo.errors import FacezooError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
 from facezoo.kernels import quicken
 from facezoo.models import build_model, get_builder
@@ -56,7 +63,8 @@ def train(
             seed-<n> then lie in the run folder, beside a summary.
         resume: run folder to go on with, in place of a recipe.
         epochs: train so many in place of the recipe's; with `resume`, go on to so many, where
-            neither the learning rate nor a moving average is laid out for their number.
+            neither the learning rate nor a moving average is laid out for their number. The test
+            pictures are opened again then: let validation pictures say whether to go on.
         evaluate: whether to end with an evaluation on the test pictures.
         deterministic: as in the recipe, for one that does not say so itself. TensorFlow and
             PyTorch then stay deterministic, and slower, for the rest of the process.
@@ -90,18 +98,31 @@ def train(
         )
     elif hosts is None or hosts.number == 0:
         resume = RunFolder(resume)
-        if epochs is not None:
-            check(resume.recipe.lengthened(epochs), root)
-            resume.lengthen(epochs)
     parallel = Parallel(devices, hosts)
     options = dict(root=root, evaluate=evaluate, callbacks=callbacks, parallel=parallel)
     with parallel.minding():
         if not parallel.leads:
             return _follow(options)
         new = resume is None
+        if not new and epochs is not None:
+            _lengthen(resume, epochs, root, parallel)
         run = _start(recipe, runs, seeds, options) if new else _resume(resume, options)
         parallel.share(None)  # that was all
         return run
+
+
+def _lengthen(run, epochs, root, parallel):
+    """Ask more epochs of a run once it is known that it can go on to them."""
+    if (run.path.parent / "seeds.json").exists():
+        raise RunError(
+            f"Got {str(run.path)!r} with epochs, one of several seeds; expected their run, for all "
+            f"go on together. Pass {str(run.path.parent)!r}."
+        )
+    check(run.recipe.lengthened(epochs), root)
+    parallel.check(run.recipe.batch_size)
+    for each in run.seeds or [run]:
+        check_state(facts_of(load_data(each.recipe, root), each.recipe), each, each.state)
+    run.lengthen(epochs)
 
 
 def _start(recipe, runs, seeds, options):
@@ -160,6 +181,7 @@ def _go_on_seeds(run, seeds, options):
         path = run.path / f"seed-{seed}"
         if (path / "recipe.json").exists():
             one = RunFolder(path)
+            one.lengthen(run.recipe.epochs)  # killed before it was, if it is not yet
         else:
             one = RunFolder.create(path, run.recipe.override({"seed": seed}))
         done = (path / "metrics.json").exists() and "test" in one.metrics

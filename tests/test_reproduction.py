@@ -25,7 +25,7 @@ from facezoo.reproduction import (
     studies,
 )
 from facezoo.reproduction.results import store_result
-from facezoo.reproduction.rows import known, paired_difference
+from facezoo.reproduction.rows import epochs_run, known, paired_difference
 from facezoo.reproduction.studies import every_plan, study_of
 from facezoo.right_answers import pack_right, unpack_right
 
@@ -194,7 +194,8 @@ def test_a_training_that_its_patience_stopped_is_not_cut_short(monkeypatch, plac
     still = {"learning_rate": 1e-12, "optimizer": "sgd", "patience": 1, "epochs": 9}
     plan = Plan(AVERAGE.override({**still, "monitor": "val_accuracy", "schedule.kind": "constant"}))
     monkeypatch.setattr(studies, "every_plan", lambda: [plan])
-    for allowed, told in ((1, "**1 of 9**"), (4, "2 of 9, stopped by the recipe's patience")):
+    stopped = "2 of 9, stopped by the recipe's patience"
+    for allowed, told in ((1, "**1 of 9**"), (2, stopped), (4, stopped)):
         reproduce("pooling-base-average", epochs=allowed, **places)
         page = (tmp_path / "docs" / "results.md").read_text()
         assert f"| {told} | 1 |" in page
@@ -362,6 +363,25 @@ def test_paired_differences_know_that_the_pictures_are_the_same():
     improved = row(better) | {"recipe": {"name": "expw-plus"}}
     assert paired_difference(improved, row(base) | longer)[0] == pytest.approx(difference)
     assert paired_difference(improved, row(base) | longer | {"epochs_asked": 3}) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"accuracy": {}}, {"recipe": {}}, {"epochs": []}, {"environment": {}}, {"shown": []}],
+)
+def test_a_row_that_cannot_be_told_is_refused(two_plans, places, tmp_path, broken):
+    (outcome,) = reproduce("pooling-base-average", **places)
+    row = outcome.row | broken
+    text = json.dumps({"format": 2, "rows": [row]})
+    (tmp_path / "results" / "pooling.json").write_text(text)
+    with pytest.raises(ResultsError, match="is damaged .*; expected results of format 2"):
+        read_results("pooling", tmp_path / "results")
+
+
+def test_epochs_tell_when_only_some_seeds_were_stopped():
+    row = {"epochs": [12, 50], "epochs_allowed": 50, "epochs_asked": 50, "seeds": [0, 1]}
+    row["recipe"] = {"patience": 5}
+    assert epochs_run(row) == "12-50, some seeds stopped by the recipe's patience"
 
 
 def test_a_study_goes_from_its_data_to_its_mistakes(two_plans, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from facezoo.datasets.prepare import prepare
 from facezoo.errors import (
     FacezooError,
     LabelSetMismatch,
+    ParallelError,
     PixelError,
     ProtocolError,
     RecipeError,
@@ -35,7 +36,7 @@ from facezoo.recipes import Recipe, get_recipe, list_recipes, load_data
 from facezoo.right_answers import unpack_right
 from facezoo.runs import RunFolder
 from facezoo.training import train
-from facezoo.weights.loading import load_run
+from facezoo.weights.loading import load_model, load_run
 
 pytestmark = pytest.mark.usefixtures("few_faces")
 
@@ -200,6 +201,45 @@ def test_epochs_that_a_run_cannot_go_on_to_leave_it_as_it_is(tmp_path, settings,
     with pytest.raises(RecipeError, match=message):
         train(resume=run.path, epochs=epochs)
     assert {p.name: p.read_bytes() for p in run.path.glob("*.json")} == before
+
+
+def jsons(run):
+    return {p: p.read_bytes() for p in sorted(run.path.rglob("*.json"))}
+
+
+def test_a_refused_run_keeps_its_figures_when_more_epochs_are_asked(tmp_path):
+    run = train(THREE.override(CONSTANT), runs=tmp_path)
+    before = jsons(run)
+    with pytest.raises(ParallelError):
+        train(resume=run.path, epochs=4, devices=99)
+    assert jsons(run) == before
+    state = run.state | {"fingerprint": "of other data"}
+    run.write_json("state.json", state)
+    before = jsons(run)
+    with pytest.raises(RunError, match="Got another fingerprint"):
+        train(resume=run.path, epochs=4)
+    assert jsons(run) == before
+
+
+def test_several_seeds_are_lengthened_together_or_not_at_all(tmp_path):
+    run = train(TINY.override(CONSTANT), runs=tmp_path, seeds=2)
+    before = jsons(run)
+    with run.seeds[1].locked(), pytest.raises(RunError, match="another training writes"):
+        train(resume=run.path, epochs=2)
+    assert jsons(run) == before
+    with pytest.raises(RunError, match="one of several seeds"):
+        train(resume=run.seeds[0].path, epochs=2)
+    assert jsons(run) == before
+    longer = run.recipe.lengthened(2).to_dict()
+    run.write_json("recipe.json", longer)  # as after a kill between the run and its seeds
+    assert [len(seed.history) for seed in train(resume=run.path).seeds] == [2, 2]
+
+
+def test_a_lengthened_run_is_not_a_finished_one(tmp_path):
+    run = train(THREE.override(CONSTANT), runs=tmp_path)
+    run.lengthen(4)
+    with pytest.raises(RunError, match="expected a finished run"):
+        load_model(run)
 
 
 KILLED = """

@@ -26,7 +26,7 @@ def train(
     seeds: Annotated[int | None, typer.Option(min=1, help="Train this many seeds.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with a run folder.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="So many; with --resume, go on to so many.")
+        int | None, typer.Option(min=1, help="Train so many; with --resume, continue to so many.")
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
     evaluate: Annotated[bool, typer.Option(help="Evaluate on the test pictures.")] = True,
@@ -53,9 +53,13 @@ def train(
             "alone, or with --epochs, since a run goes on as it was started. Start a new run for "
             "another setting."
         )
-    chosen = None
-    if recipe is not None:
-        chosen = chosen_recipe(recipe, dataset, assignments(settings))
+    changes = assignments(settings)
+    if epochs is not None and "epochs" in changes:
+        raise RecipeError(
+            f"Got --epochs {epochs} and --set epochs={changes['epochs']}; expected one of them. "
+            "Leave one out."
+        )
+    chosen = None if recipe is None else chosen_recipe(recipe, dataset, changes)
     many = (coordinator, hosts, host_id)
     if None in many and any(value is not None for value in many):
         raise ParallelError(

@@ -229,7 +229,7 @@ class Recipe:
 
     @property
     def can_go_on(self):
-        """Whether fewer epochs of it are the beginning of more: no rate or average counts them."""
+        """Whether a run of fewer epochs can be continued: no rate or average counts them."""
         return self.schedule.kind != "cosine" and not self.ema
 
     def lengthened(self, epochs):

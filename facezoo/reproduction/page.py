@@ -7,7 +7,7 @@ from facezoo.files import replacing
 from facezoo.reproduction.results import read_results, read_transfer
 from facezoo.reproduction.rows import (
     collapse,
-    copies_among,
+    copies_unknown,
     cut_short,
     epochs_run,
     interval,
@@ -32,11 +32,12 @@ recipe is worth; a training that the recipe's own patience stopped is not cut sh
 epoch whose weights were tested: that of the lowest validation loss, for `-plus` recipes and the
 row made to memorise of the highest validation accuracy; studies D and E tested the weights of
 their last epoch. *Without copies* leaves out test pictures that are byte for byte among those
-that trained or selected. *Nearest picture* is the accuracy of the label of the most similar
-picture that is not tested: what remembering is worth. Several seeds: mean and standard deviation,
-*kept* of the first; the interval is the mean of the seeds' 95 % intervals over test pictures.
-`all-sizes` takes each photograph at every size that is at hand, hence half the epochs. `-plus`
-recipes are ours: a network and the pictures of the study, for no more computing than it allowed.
+that trained or selected (*-*: there are none). *Nearest picture* is the accuracy of the label of
+the most similar picture that is not tested: what remembering is worth. Several seeds: mean and
+standard deviation, *kept* of the first; the interval is the mean of the seeds' 95 % intervals
+over test pictures. `all-sizes` takes each photograph at every size that is at hand, hence half
+the epochs. `-plus` recipes are ours: a network and the pictures of the study, for no more
+computing than it allowed.
 """
 QUICK = """<!-- Written by facezoo reproduce --profile quick. -->
 # The five studies in the quick profile
@@ -133,10 +134,10 @@ def _line(row, plan):
         "; ".join(filter(None, (accuracy, of_the_one(row), collapse(row)))),
         interval(row),
         f"{row['macro_f1']['mean']:.3f}",
-        f"{rest:.3f}" if rest else "not stored" if copies_among(row) else "-",
+        f"{rest:.3f}" if rest is not None else "not stored" if copies_unknown(row) else "-",
         f"{row['nearest_neighbour']['mean']:.3f}",
         _epochs_in_bold(row),
-        kept_epoch(row) or "-",
+        kept_epoch(row) or "not stored",
         f"{seconds:.0f}" if seconds >= 10 else "under 10",
         trained_on(row["environment"]),
     )

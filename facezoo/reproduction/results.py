@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facezoo.errors import ResultsError
 from facezoo.files import locked, read_json, replacing
+from facezoo.reproduction.rows import told_of, told_of_transfer
 
 FORMAT = 2
 FIELDS = {
@@ -38,7 +39,7 @@ TRANSFER = {
     "environment": dict,
     "network": str,
     "network_epochs": int,
-    "network_accuracy": float,
+    "network_accuracy": (int, float),
     "seeds": int,
     "accuracy": dict,
     "accuracy_interval": list,
@@ -66,6 +67,8 @@ def read_results(study, folder="results"):
         raise _refused(path, "holds no rows", *expected)
     for row in rows:
         _check_fields(path, row, FIELDS, *expected)
+        with _whole(path, *expected):
+            told_of(row)
     return rows
 
 
@@ -83,6 +86,8 @@ def read_transfer(folder="results"):
     stored = _read(path, *expected)
     if stored is not None:
         _check_fields(path, stored, TRANSFER, *expected)
+        with _whole(path, *expected):
+            told_of_transfer(stored)
     return stored
 
 
@@ -133,6 +138,15 @@ def _read(path, *expected):
         return None
     except (OSError, ValueError) as error:
         raise _refused(path, f"cannot be read ({error})", *expected) from None
+
+
+@contextlib.contextmanager
+def _whole(path, *expected):
+    """Refuse a file whose values, though of the right kinds, cannot be told."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _refused(path, f"is damaged ({type(error).__name__}: {error})", *expected) from None
 
 
 def _check_fields(path, row, fields, *expected):

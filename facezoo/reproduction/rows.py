@@ -5,7 +5,36 @@ import numpy as np
 from facezoo.datasets import get_spec
 from facezoo.right_answers import unpack_right
 
+ROLES = ("train", "validation", "test")
 COLLAPSED = 0.9  # share of one answer from which a row says so
+
+
+def told_of(row):
+    """Return all that is told of a row, so that one that cannot be told is found out."""
+    made = row["environment"]
+    return (
+        *(row[measure][each] for measure in ("accuracy", "macro_f1") for each in ("mean", "std")),
+        *(row["pictures"][role][0] for role in ROLES),
+        *(found["support"] for found in row["per_class"].values()),
+        *(row["recipe"][name] for name in ("name", "dataset", "protocol")),
+        *(made[name] for name in ("backend", "date", "devices", "processor")),
+        row["nearest_neighbour"]["mean"],
+        [right.mean() for right in _right(row)],
+        epochs_run(row),
+        kept_epoch(row),
+        without_copies(row),
+        part_at_hand(row),
+        interval(row),
+        of_the_one(row),
+        collapse(row),
+        [known(name, found) for name, found in row["elsewhere"].items() if "refused" not in found],
+    )
+
+
+def told_of_transfer(found):
+    """Return what is told of study A's transfer, as `told_of`."""
+    recalls = [figures["recall"] for figures in found["per_class"].values()]
+    return found["accuracy"]["mean"], found["accuracy"]["std"], interval(found), recalls
 
 
 def epochs_run(row):
@@ -13,11 +42,15 @@ def epochs_run(row):
     ran = "-".join(map(str, sorted({min(row["epochs"]), max(row["epochs"])})))
     if row["epochs_allowed"] < row["epochs_asked"]:
         ran += f" of {row['epochs_asked']}"
-    return f"{ran}, stopped by the recipe's patience" if stopped_early(row) else ran
+    if stopped_early(row):
+        return f"{ran}, stopped by the recipe's patience"
+    if min(row["epochs"]) < row["epochs_allowed"]:
+        return f"{ran}, some seeds stopped by the recipe's patience"
+    return ran
 
 
 def stopped_early(row):
-    """Whether the recipe's patience ended a training of every seed, or would have next."""
+    """Whether the recipe's patience ended every training of a row, not the epochs allowed."""
     patience = row["recipe"]["patience"]
     if patience is None:
         return False
@@ -48,9 +81,10 @@ def without_copies(row):
     return row.get("without_copies", alone)
 
 
-def copies_among(row):
-    """Whether the first seed's test pictures are known to hold copies of training pictures."""
-    return bool(row.get("shown", {}).get("report", {}).get("without_copies"))
+def copies_unknown(row):
+    """Whether nothing is stored of copies of training pictures among a row's test pictures."""
+    shown = row.get("shown", {}).get("report")
+    return without_copies(row) is None and (shown is None or bool(shown.get("without_copies")))
 
 
 def part_at_hand(row):
