@@ -190,7 +190,8 @@ def _teaching(stored):
         "## What teachers give",
         markdown_table([*columns, "trained on"], rows),
         "One network on the same pictures, stored by `python benchmarks/teaching.py`. Pupils have "
-        "a share of their labels from the teachers' answers, in place of label smoothing. "
+        "a share of their labels from the teachers' answers; a `-taught` recipe does not soften "
+        "labels besides. "
         f"Validation pictures judge ({stored['rows'][0]['validation']['n']:,}, so that 0.01 of "
         "accuracy between two rows says little; log loss tells more).",
     ]

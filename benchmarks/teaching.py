@@ -5,7 +5,7 @@
     python benchmarks/weights.py render
 
 Puts the runs, of one network and the same parts of the same pictures, beside those in
-results/teaching.json; a run of the same recipe and seed takes the old one's place. Validation
+results/teaching.json; a run of the same recipe, seed and epochs takes the old one's place. Validation
 pictures judge; the test figures are shown and decide nothing.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from pages import ROOT
 
 from facezoo.files import replacing
-from facezoo.recipes import get_recipe
+from facezoo.recipes import get_recipe, list_recipes
 from facezoo.runs import RunFolder
 from facezoo.weights.loading import run_card
 
@@ -50,7 +50,8 @@ def flat(fields):
 
 def same(one, other):
     """Whether two rows are of the same training."""
-    return all(one[k] == other[k] for k in ("recipe", "teachers", "share", "changed", "seed"))
+    told = ("recipe", "teachers", "share", "changed", "seed", "epochs")
+    return all(one[k] == other[k] for k in told)
 
 
 def pictures(run):
@@ -69,6 +70,8 @@ def main():
     for run in runs:
         if pictures(run) != kind:
             parser.error(f"Got {run.path} of {pictures(run)}; expected a run of {kind}.")
+        if run.recipe.name not in list_recipes():
+            parser.error(f"Got {run.path} of {run.recipe.name!r}; expected a recipe of facezoo.")
         new = row(run)
         rows = [old for old in rows if not same(old, new)] + [new]
     with replacing(RESULTS) as beside:
