@@ -5,8 +5,8 @@
     python benchmarks/weights.py render
 
 Puts the runs, of one network and the same parts of the same pictures, beside those in
-results/teaching.json; a run of the same recipe, seed and epochs takes the old one's place. Validation
-pictures judge; the test figures are shown and decide nothing.
+results/teaching.json; a run of the same recipe, seed and epochs takes the old one's place.
+Validation pictures judge; the test figures are shown and decide nothing.
 """
 
 import argparse
