@@ -258,7 +258,7 @@ def _compare(answers, expected, name, format):
     apart = float(np.abs(answers - expected).max())
     if not apart <= TOLERANCE:  # NaN is apart too
         raise WeightsError(
-            f"Got {format} answers {apart:.1g} apart from those of Keras for {name}; expected "
+            f"Got {format} answers {apart:.2g} apart from those of Keras for {name}; expected "
             f"{TOLERANCE:g} at most. Nothing was written; choose another format, or export "
             "without half."
         )

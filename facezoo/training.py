@@ -30,6 +30,7 @@ from facezoo.compiling import compile_model
 from facezoo.distillation import one_hot, taught, teacher_sha256, with_labels
 from facezoo.errors import FacezooError, RecipeError, RunError, unknown
 from facezoo.evaluation import write_evaluation, write_summary
+from facezoo.interrupts import held_while_tracing
 from facezoo.kernels import quicken
 from facezoo.models import build_model, get_builder
 from facezoo.models.pixels import PixelModel, pixel_input
@@ -87,7 +88,7 @@ def train(
     if resume is None:
         recipe = get_recipe(recipe)
         if epochs is not None:
-            recipe = recipe.override({"epochs": epochs})
+            recipe = recipe.with_epochs(epochs)
         if deterministic:
             recipe = dataclasses.replace(recipe, deterministic=True)
         check(recipe, root, seeds or 1)
@@ -100,7 +101,7 @@ def train(
         resume = RunFolder(resume)
     parallel = Parallel(devices, hosts)
     options = dict(root=root, evaluate=evaluate, callbacks=callbacks, parallel=parallel)
-    with parallel.minding():
+    with held_while_tracing(), parallel.minding():
         if not parallel.leads:
             return _follow(options)
         new = resume is None
@@ -197,6 +198,12 @@ def _go_on(run, options, hint=True):
     recipe, parallel = run.recipe, options["parallel"]
     parallel.check(recipe.batch_size)
     with run.locked():
+        if run.state is None and (run.path / "model.keras").exists():
+            raise RunError(
+                f"Got {str(run.path)!r}, which holds a model and no state.json; expected a run to "
+                "go on with. Restore that file, or start a new run."
+            )
+        (run.path / "checkpoints").mkdir(exist_ok=True)
         try:
             data = load_data(recipe, options["root"])
             together = {"hosts": parallel.hosts, "devices_together": parallel.devices}

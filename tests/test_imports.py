@@ -12,7 +12,7 @@ import facezoo
 
 PACKAGE = Path(facezoo.__file__).parent
 LEVELS = (  # docs/architecture.md explains them; a module imports from lower levels only
-    {"errors", "lazy", "version"},
+    {"errors", "interrupts", "lazy", "version"},
     {"labels", "augment", "pictures", "files", "pixel_check", "right_answers", "tables"},
     {"backend", "datasets", "models", "runtime"},
     {

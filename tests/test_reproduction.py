@@ -311,7 +311,7 @@ def test_a_plan_that_another_process_runs_is_passed_over(two_plans, places):
         ("{", "cannot be read"),
         ("[]", "of format None"),
         ('{"format": 1, "rows": []}', "of format 1"),
-        ('{"format": 2, "rows": [1]}', "holds no rows"),
+        ('{"format": 2, "rows": [1]}', "holds no list of rows"),
         ('{"format": 2, "rows": [{"plan": "x"}]}', "lacks 'run'"),
         ('{"format": 2, "rows": [{"plan": "x", "run": 3}]}', "has run=3; expected results"),
     ],
@@ -333,7 +333,7 @@ def test_a_damaged_transfer_is_refused(two_plans, places, text, said):
     path = places["out"] / "results" / "transfer.json"
     path.parent.mkdir()
     path.write_text(text)
-    with pytest.raises(ResultsError, match=said + ".* run: python benchmarks/transfer.py RUN"):
+    with pytest.raises(ResultsError, match=f"{said}.*; expected what benchmarks/transfer"):
         reproduce("pooling", **places)
     assert not places["runs"].exists()
 

@@ -235,6 +235,21 @@ def test_several_seeds_are_lengthened_together_or_not_at_all(tmp_path):
     assert [len(seed.history) for seed in train(resume=run.path).seeds] == [2, 2]
 
 
+def test_a_warm_up_is_shortened_with_the_epochs():
+    recipe = get_recipe("facezoo-small-fer2013")
+    assert recipe.with_epochs(2).schedule.warmup_epochs == 1
+    assert recipe.with_epochs(5).schedule.warmup_epochs == 3
+
+
+def test_a_finished_run_without_its_state_is_not_trained_over(tmp_path):
+    run = train(TINY, runs=tmp_path)
+    (run.path / "state.json").unlink()
+    before = (run.path / "model.keras").read_bytes()
+    with pytest.raises(RunError, match="a model and no state.json"):
+        train(resume=run.path)
+    assert (run.path / "model.keras").read_bytes() == before
+
+
 def test_a_lengthened_run_is_not_a_finished_one(tmp_path):
     run = train(THREE.override(CONSTANT), runs=tmp_path)
     run.lengthen(4)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from facezoo.errors import FacezooError, missing_module, not_installed
+from facezoo.interrupts import held_while_tracing
 from facezoo.terminal import warnings_in_a_line
 from facezoo.version import __version__
 
@@ -70,10 +71,18 @@ def main():
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints when seeds follow seeds
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # Pillow's; we reject it
     try:
+        with held_while_tracing():
+            _run()
+    except BrokenPipeError:  # `facezoo recipes | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run():
+    try:
         sys.exit(app(standalone_mode=False) or 0)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # `facezoo` alone
-            print(error.format_message())
+            print(error.format_message(), flush=True)
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "facezoo"
         _refuse(f"{error.format_message()} See: {command} --help")
@@ -83,8 +92,6 @@ def main():
         _refuse(str(_interrupted(error)))
     except ModuleNotFoundError as error:
         _refuse(_missing(error))
-    except BrokenPipeError:  # `facezoo recipes | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(message):

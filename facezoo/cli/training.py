@@ -193,6 +193,10 @@ def _train_and_tell(recipe, as_json, many=None, **options):
         print_rows([{"run": str(run.path), **run.metrics}], as_json)
         return run
     metrics = run.metrics
+    if "best_epoch" in metrics and metrics["best_epoch"] != metrics["epochs"]:
+        out.print(
+            f"Kept epoch {metrics['best_epoch']} of {metrics['epochs']}, by {run.recipe.monitor}."
+        )
     for role in ("validation", "test"):
         if role in metrics:
             out.print(headline(role, metrics[role]))

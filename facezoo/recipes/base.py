@@ -232,6 +232,13 @@ class Recipe:
         """Whether a run of fewer epochs can be continued: no rate or average counts them."""
         return self.schedule.kind != "cosine" and not self.ema
 
+    def with_epochs(self, epochs):
+        """Return this recipe for another number of epochs, a long warm-up shortened with them."""
+        warm = self.schedule.warmup_epochs
+        if isinstance(epochs, int) and 0 < epochs <= warm:
+            return self.override({"epochs": epochs, "schedule.warmup_epochs": epochs - 1})
+        return self.override({"epochs": epochs})
+
     def lengthened(self, epochs):
         """Return this recipe with more epochs, for a training that goes on after its last.
 
@@ -248,9 +255,9 @@ class Recipe:
             )
         if not self.can_go_on:
             raise RecipeError(
-                f"Got epochs={epochs} for a run whose learning rate or moving average is laid out "
-                f"for {self.epochs}; expected a recipe without cosine and ema. Start a new run "
-                "for more."
+                f"Got epochs={epochs} for a run of {self.name!r}, whose "
+                f"{'moving average' if self.ema else 'cosine'} is laid out for {self.epochs}; "
+                "expected a recipe without cosine and ema. Start a new run for more."
             )
         return longer
 

@@ -55,7 +55,8 @@ def read_results(study, folder="results"):
         ResultsError: the file is damaged, or of another version.
     """
     path = _path(study, folder)
-    expected = f"results of format {FORMAT}", f"facezoo reproduce {study} --resume"
+    again = f"reproduce {study} again with --resume, in the same folders"
+    expected = f"results of format {FORMAT}", again
     stored = _read(path, *expected)
     if stored is None:
         return []
@@ -64,7 +65,7 @@ def read_results(study, folder="results"):
         raise _refused(path, f"is of format {version}", *expected)
     rows = stored.get("rows")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _refused(path, "holds no rows", *expected)
+        raise _refused(path, "holds no list of rows", *expected)
     for row in rows:
         _check_fields(path, row, FIELDS, *expected)
         with _whole(path, *expected):
@@ -82,7 +83,7 @@ def read_transfer(folder="results"):
         ResultsError: the file is damaged.
     """
     path = Path(folder) / "transfer.json"
-    expected = "what benchmarks/transfer.py writes", "python benchmarks/transfer.py RUN"
+    expected = "what benchmarks/transfer.py writes", "run it again"
     stored = _read(path, *expected)
     if stored is not None:
         _check_fields(path, stored, TRANSFER, *expected)
@@ -157,8 +158,8 @@ def _check_fields(path, row, fields, *expected):
             raise _refused(path, f"has {name}={row[name]!r:.40}", *expected)
 
 
-def _refused(path, reason, expected, command):
+def _refused(path, reason, expected, again):
     return ResultsError(
         f"Got {str(path)!r}, which {reason}; expected {expected}. Restore it, or move it away and "
-        f"run: {command}"
+        f"{again}."
     )

@@ -73,9 +73,9 @@ class Plan:
         """Return the plan for at most so many epochs, its schedule shortened with them."""
         if epochs is None or epochs >= self.recipe.epochs:
             return self
-        warm = min(self.recipe.schedule.warmup_epochs, epochs - 1)
-        recipe = self.recipe.override({"epochs": epochs, "schedule.warmup_epochs": warm})
-        return dataclasses.replace(self, recipe=recipe, cut_from=self.asked)
+        return dataclasses.replace(
+            self, recipe=self.recipe.with_epochs(epochs), cut_from=self.asked
+        )
 
     def quick(self):
         """Return the plan on a few drawn faces, in seconds; None for a task they lack."""
