@@ -5,6 +5,7 @@ Figures go to stdout, progress to stderr.
 
 import contextlib
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -58,13 +59,20 @@ def epoch_bar(bar):
     return EpochBar()
 
 
+def quiet_tensorflow():
+    """Ask a TensorFlow that has not started yet for its errors only, unless told otherwise."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its greetings
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints on tracing
+
+
 @contextlib.contextmanager
 def starting_keras():
     """Hold back what the backend's native code prints while it starts; show it on failure.
 
     TensorFlow writes two lines about missing GPU drivers straight to the file descriptor
-    before any of its log settings count.
+    before any of its log settings count. From then on it tells errors only.
     """
+    quiet_tensorflow()
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,7 +1,6 @@
 """The Typer application: how commands are registered, and how a refusal is told."""
 
 import functools
-import logging
 import os
 import sys
 import warnings
@@ -11,7 +10,7 @@ import typer
 
 from facezoo.errors import FacezooError, missing_module, not_installed
 from facezoo.interrupts import held_while_tracing
-from facezoo.terminal import warnings_in_a_line
+from facezoo.terminal import quiet_tensorflow, warnings_in_a_line
 from facezoo.version import __version__
 
 app = typer.Typer(
@@ -67,8 +66,7 @@ def _interrupted(error):
 
 def main():
     """Run the command line; `facezoo` and `python -m facezoo` call it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints when seeds follow seeds
+    quiet_tensorflow()
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")  # Pillow's; we reject it
     try:
         with held_while_tracing():
