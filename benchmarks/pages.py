@@ -1,6 +1,8 @@
-"""What every rendered page says of itself."""
+"""What several rendered pages say: who made them, and what a recipe changes."""
 
 from pathlib import Path
+
+from facezoo.recipes import get_recipe
 
 ROOT = Path(__file__).parent.parent
 
@@ -12,3 +14,16 @@ def made_by(results, script):
         f"Made by `python benchmarks/{script}.py`, {made['date'][:10]}, {made['processor']}, "
         f"Keras {made['keras']} on {made['backend']}."
     )
+
+
+def changes(recipe):
+    """Return what a recipe changes of the one of its name: {field, as `--set` takes it: value}."""
+    usual, own = (each.trained.to_dict() for each in (get_recipe(recipe.name), recipe))
+    changed = {}
+    for name, value in own.items():
+        before = usual[name]
+        if isinstance(value, dict) and isinstance(before, dict) and value.keys() == before.keys():
+            changed |= {f"{name}.{k}": each for k, each in value.items() if each != before[k]}
+        elif value != before:
+            changed[name] = value
+    return changed

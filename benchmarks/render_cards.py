@@ -4,8 +4,9 @@ import json
 import shlex
 import statistics
 
+from pages import changes
+
 from facezoo.datasets import get_spec
-from facezoo.recipes import get_recipe
 from facezoo.report import MEASURES
 from facezoo.tables import markdown_table
 from facezoo.weights import list_weights
@@ -144,8 +145,7 @@ def _files(card):
 
 def _again(card):
     """The command that trains a card's recipe, as it was trained."""
-    usual = get_recipe(card.recipe.name).trained.to_dict()
-    changed = {k: v for k, v in card.recipe.trained.to_dict().items() if usual[k] != v}
+    changed = changes(card.recipe)
     if gone := _gone(card):
         teachers = ["RUN" if name in gone else name for name in card.recipe.teachers]
         changed["teacher"] = teachers[0] if isinstance(card.recipe.teacher, str) else teachers

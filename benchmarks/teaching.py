@@ -13,10 +13,10 @@ import argparse
 import json
 from pathlib import Path
 
-from pages import ROOT
+from pages import ROOT, changes
 
 from facezoo.files import replacing
-from facezoo.recipes import get_recipe, list_recipes
+from facezoo.recipes import list_recipes
 from facezoo.runs import RunFolder
 from facezoo.weights.loading import run_card
 
@@ -28,24 +28,16 @@ TOLD = ("seed", "split_seed", "teacher", "teacher_share", "epochs")  # in column
 def row(run):
     """One training, as it is stored."""
     recipe, metrics = run.recipe, run.metrics
-    usual, own = (flat(each.trained.to_dict()) for each in (get_recipe(recipe.name), recipe))
     return {
         "recipe": recipe.name,
         "teachers": recipe.teachers,
         "share": recipe.teacher_share if recipe.teacher else 0,
-        "changed": {k: v for k, v in own.items() if k not in TOLD and usual.get(k) != v},
+        "changed": {k: v for k, v in changes(recipe).items() if k not in TOLD},
         "seed": recipe.seed,
         "epochs": len(run.history),
         **{part: {key: metrics[part][key] for key in FIGURES} for part in ("validation", "test")},
         "environment": run.read_json("environment.json"),
     }
-
-
-def flat(fields):
-    """A recipe's fields, those of its augmentation and schedule as `augmentation.erase`."""
-    inner = {k: v for k, v in fields.items() if isinstance(v, dict)}
-    parts = {f"{k}.{name}": each for k, v in inner.items() for name, each in v.items()}
-    return {k: v for k, v in fields.items() if k not in inner} | parts
 
 
 def same(one, other):

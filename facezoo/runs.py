@@ -134,17 +134,17 @@ class RunFolder:
                 if (asked := run.recipe).trained == recipe.trained:
                     return run
                 if shorter and asked.begins(recipe):
-                    begun.append(run)
+                    begun.append((run._epochs_done(seeds), asked.epochs, run))
             except RunError as error:
                 warnings.warn(f"{path.parent} is passed over: {error}", stacklevel=3)
-        return max(begun, key=lambda run: (run.epochs_done, run.recipe.epochs), default=None)
+        *_, longest = max(begun, key=lambda each: each[:2], default=(None,))
+        return longest
 
-    @property
-    def epochs_done(self):
+    def _epochs_done(self, seeds):
         """How many epochs have ended; of the seed with the fewest, for a run of several."""
-        several = (self.path / "seeds.json").exists()
-        folders = [self.path / f"seed-{n}" for n in self.read_json("seeds.json")] if several else []
-        return min(len(RunFolder(p).history) if p.is_dir() else 0 for p in folders or [self.path])
+        folders = [self] if seeds is None else self.seeds
+        whole = seeds is None or len(folders) == len(seeds)
+        return min(len(each.history) for each in folders) if whole else 0
 
     @property
     def recipe(self):

@@ -22,6 +22,7 @@ import render_cards  # noqa: E402
 import render_reliability  # noqa: E402
 import render_speed  # noqa: E402
 import render_weights  # noqa: E402
+from pages import changes  # noqa: E402
 
 
 def seeds_of(*accuracies):
@@ -62,6 +63,15 @@ def test_a_card_tells_who_taught_and_the_command_that_trains_again(teacher, said
     given = {"--set epochs=7", f"--set {command}"}
     assert set(re.findall(r"--set \S+", line)) == given
     assert line.startswith("facezoo train facezoo-base-fer2013-taught ")
+
+
+def test_a_recipe_tells_what_it_changes_as_set_takes_it():
+    recipe = get_recipe("facex-vgg16")
+    assert changes(recipe) == {}
+    changed = {"augmentation.erase": 0.2, "schedule.kind": "cosine", "mixup": 0.2}
+    assert changes(recipe.override(changed)) == changed
+    scratch = {"builder_args": {}, "augmentation": None}  # fewer keys cannot be set one by one
+    assert changes(recipe.override(scratch)) == scratch
 
 
 def test_stored_cells_are_measured_once_more_only_if_their_facts_changed(tmp_path, monkeypatch):

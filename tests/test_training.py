@@ -235,6 +235,19 @@ def test_several_seeds_are_lengthened_together_or_not_at_all(tmp_path):
     assert [len(seed.history) for seed in train(resume=run.path).seeds] == [2, 2]
 
 
+def test_the_run_that_is_furthest_is_gone_on_with(tmp_path):
+    recipe = TINY.override({**CONSTANT, "epochs": 2})
+    furthest = train(recipe, runs=tmp_path, epochs=1)
+    RunFolder.create_timed(tmp_path, recipe.override({"epochs": 2}))  # none of its epochs done
+    asked = recipe.override({"epochs": 3})
+    assert RunFolder.find(tmp_path, asked) is None
+    assert RunFolder.find(tmp_path, asked, shorter=True).path == furthest.path
+    several = train(recipe, runs=tmp_path, epochs=1, seeds=2)
+    (several.path / "seed-1" / "recipe.json").unlink()  # as one that was never begun
+    RunFolder.create_timed(tmp_path, recipe, [0, 1])
+    assert RunFolder.find(tmp_path, asked, [0, 1], shorter=True).recipe.epochs == 2
+
+
 def test_a_warm_up_is_shortened_with_the_epochs():
     recipe = get_recipe("facezoo-small-fer2013")
     assert recipe.with_epochs(2).schedule.warmup_epochs == 1

@@ -12,8 +12,8 @@ differs is the network.
 `-taught` learns half from the labels and half from the answers of `facezoo_base.fer2013-v1`,
 which soften the label of a picture that carries a wrong one. That network knows the same training
 pictures and no other, so its pupils draw their parts by its seed. Four facezoo_bases taught so, by
-it or by two networks, had a lower log loss than the first and were right no more often
-(docs/weights.md), so that the shipped one was taught by labels alone.
+it or by two networks, had a lower log loss than the first and were right as often, within the
+spread of seeds (docs/weights.md), so that the shipped one was taught by labels alone.
 
 `-ferplus` learns the votes of FER+'s ten annotators; no other recipe
 sees them. LeNet-5 for CMU's pose and eyes is study A's own recipe, in `cmu.py`.
