@@ -59,7 +59,11 @@ def main():
         for seed in SEEDS
         for name in CHANGES
     }
-    facts = {"budget": {"pictures": PICTURES, "epochs": EPOCHS}, "recipe": RECIPE.to_dict()}
+    facts = {
+        "budget": {"pictures": PICTURES, "epochs": EPOCHS},
+        "recipe": RECIPE.to_dict(),
+        "changes": CHANGES,
+    }
     if not chosen.render:
         run_missing(chosen.runs, todo, measure, RESULTS, **facts)
     gather(chosen.runs, todo, RESULTS, **facts)

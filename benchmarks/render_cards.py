@@ -127,9 +127,10 @@ def _made(card):
     return (
         f"Trained on {spec.title} under `{card.protocol}`, target `{recipe.target}`, by the recipe "
         f"`{recipe.name}`, seed {facts['seed']}, {facts['epochs']} epochs, on "
-        f"{made['processor']}, Keras {made['keras']} on {made['backend']}, {made['date'][:10]}, "
-        f"commit {facts['commit']}.{_teacher(card)} Validation pictures chose the epoch and "
-        f"the temperature. The pictures' licence: {facts['license']}{unsettled}; see {spec.page}."
+        f"{made['processor']}, Keras {made['keras']} on {made['backend']}, {made['date'][:10]}; "
+        f"released at commit {facts['commit']}.{_teacher(card)} Validation pictures chose the "
+        f"epoch and the temperature. The pictures' licence: {facts['license']}{unsettled}; "
+        f"see {spec.page}."
     )
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, RunKeeper
+from facezoo.datasets.base import same_data
 from facezoo.distillation import teacher_sha256
 from facezoo.errors import ParallelError, RunError
 from facezoo.files import sha256
@@ -43,7 +44,7 @@ def keeping(run, recipe, facts, state, watch):
 
 def check_state(facts, run, state):
     """Refuse other data than those that a run was started with."""
-    if state is not None and (changed := [k for k in facts if state.get(k) != facts[k]]):
+    if state is not None and (changed := _changed(state, facts)):
         raise RunError(
             f"Got another {changed[0]} than the run {str(run.path)!r} was started with; expected "
             "the same data. Prepare that data set again, or start a new run."
@@ -54,11 +55,17 @@ def check_facts(facts, run, state, parallel):
     """Refuse other data than those that a run was started with, or than host 0's."""
     check_state(facts, run, state)
     first = parallel.share(facts)
-    if changed := [k for k in facts if first[k] != facts[k]]:
+    if changed := _changed(first, facts):
         raise ParallelError(
             f"Got another {changed[0]} than host 0 has; expected the same data on every host. "
             "Prepare that data set from the same archive."
         )
+
+
+def _changed(before, facts):
+    prints = before["fingerprint"], facts["fingerprint"]
+    told = facts | {"fingerprint": prints[0]} if same_data(*prints) else facts
+    return [name for name in told if before.get(name) != told[name]]
 
 
 def take_up(run, model, keeper, others, parallel):

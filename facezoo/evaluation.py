@@ -1,8 +1,8 @@
 """`evaluate`: a trained model meets pictures, and a `Report` says what it is worth.
 
-The test part of a run's own protocol is opened here and nowhere else. Another protocol,
-or another data set with the same photographs, is refused where its test pictures trained
-or selected the model.
+Nothing opens the test part of a run's protocol while a model is fitted or chosen; what does
+afterwards, a release too, answers through this file. Another protocol, or another data set with
+the same photographs, is refused where its test pictures trained or selected the model.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from facezoo import plots
 from facezoo.calibration import fit_temperature, set_temperature
 from facezoo.datasets import Pictures, Split, get_spec, load_dataset, same_photographs
 from facezoo.datasets.audit import exact_copies
+from facezoo.datasets.base import same_data
 from facezoo.errors import (
     DatasetNotFound,
     FacezooError,
@@ -96,10 +97,10 @@ def own_data(card, root=None):
         RunError: other pictures are prepared under that name.
     """
     data = load_data(card.recipe, root)
-    if card.fingerprint != data.fingerprint:
+    if not same_data(card.fingerprint, data.fingerprint):
         raise RunError(
             f"Got another {card.recipe.dataset!r} than {card.name!r} was trained on; expected the "
-            "same prepared pictures. Prepare it as it was, or train again."
+            "same pictures with the same labels. Prepare it as it was, or train again."
         )
     return data
 
@@ -122,7 +123,7 @@ def _training_data(card, tested, root):
             raise
         told = f"{trained_on}, which trained {card.name}, is not prepared: copies not looked for"
         return None, told
-    if card.fingerprint == data.fingerprint:
+    if same_data(card.fingerprint, data.fingerprint):
         return data, ""
     return data, f"{data.name} is prepared from other files than those that trained {card.name}"
 

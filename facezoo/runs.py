@@ -315,7 +315,7 @@ class RunFolder:
             ) from None
 
     def discard(self):
-        """Remove the folder, for a run that was stopped before it had anything to keep."""
+        """Remove the folder that was made for a run with nothing to keep yet."""
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.path.parent.rmdir()  # only if empty

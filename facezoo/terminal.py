@@ -27,6 +27,7 @@ from facezoo.errors import CollapseWarning, FacezooError
 
 out = Console(markup=False, highlight=False)
 err = Console(stderr=True, markup=False, highlight=False)
+WARNED = "facezoo: Warning: "  # before a line that warns
 
 
 def progress(last="{task.percentage:>3.0f}%"):
@@ -111,7 +112,7 @@ def warnings_in_a_line():
         def show(message, category, *place, **more):
             if issubclass(category, UserWarning):
                 line = " ".join(str(message).split())
-                err.print(f"facezoo: Warning: {line}", soft_wrap=True)
+                err.print(f"{WARNED}{line}", soft_wrap=True)
             else:
                 in_full(message, category, *place, **more)
 

@@ -131,7 +131,7 @@ def _start(recipe, runs, seeds, options):
     names = None if seeds is None else [recipe.seed + n for n in range(seeds)]
     run = RunFolder.create_timed(runs, recipe, names)
     if names is None:
-        _go_on(run, options)
+        _go_on(run, options, new=True)
         return run
     try:
         return _go_on_seeds(run, names, options)
@@ -180,21 +180,25 @@ def _resume(run, options):
 def _go_on_seeds(run, seeds, options):
     for seed in seeds:
         path = run.path / f"seed-{seed}"
-        if (path / "recipe.json").exists():
+        begun = (path / "recipe.json").exists()
+        if begun:
             one = RunFolder(path)
             one.lengthen(run.recipe.epochs)  # killed before it was, if it is not yet
         else:
             one = RunFolder.create(path, run.recipe.override({"seed": seed}))
         done = (path / "metrics.json").exists() and "test" in one.metrics
         if not done:
-            _go_on(one, options, hint=False)
+            _go_on(one, options, new=not begun, hint=False)
     with run.locked():
         write_summary(run)
     return run
 
 
-def _go_on(run, options, hint=True):
-    """Train what is left of a run's epochs, save its model, evaluate it."""
+def _go_on(run, options, new=False, hint=True):
+    """Train what is left of a run's epochs, save its model, evaluate it.
+
+    A folder that was `new` goes if nothing came of it; any other may hold what is not ours.
+    """
     recipe, parallel = run.recipe, options["parallel"]
     parallel.check(recipe.batch_size)
     with run.locked():
@@ -206,17 +210,23 @@ def _go_on(run, options, hint=True):
         (run.path / "checkpoints").mkdir(exist_ok=True)
         try:
             data = load_data(recipe, options["root"])
-            together = {"hosts": parallel.hosts, "devices_together": parallel.devices}
-            run.write_json("environment.json", {**environment(), **together})
+            if _epochs_left(run):  # else nothing but an evaluation is
+                together = {"hosts": parallel.hosts, "devices_together": parallel.devices}
+                run.write_json("environment.json", {**environment(), **together})
             parallel.share(recipe.to_dict())
             fit(run, recipe, data, options["callbacks"], parallel)
             write_evaluation(run, data, test=options["evaluate"])
         except BaseException as error:
-            if run.state is None:
+            if run.state is None and new:
                 run.discard()
-            elif hint:
+            elif run.state is not None and hint:
                 error.add_note(f"Go on with: facezoo train --resume {run.path}")
             raise
+
+
+def _epochs_left(run):
+    newest = run.state["checkpoints"][0] if run.state is not None else None
+    return newest is None or not newest["stopped"] and newest["epoch"] < run.recipe.epochs
 
 
 def fit(run, recipe, data, callbacks=(), parallel=None):

@@ -11,6 +11,7 @@ import pytest
 
 import facezoo
 from conftest import picture_bytes, write_zip
+from facezoo.cli.photos import found_pictures
 from facezoo.datasets.prepare import prepare
 
 
@@ -213,3 +214,11 @@ def test_tune_searches_and_refuses_in_a_line(tmp_path):
     said = refused(*tune, "--space", space)
     assert "Did you mean 'batch_size'?" in said
     assert "greater than or equal to 1" in refused(*tune, "--trials", "0")
+
+
+def test_a_pattern_passes_over_the_folders_that_it_matches(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("a.jpg", "sub/b.jpg"):
+        (tmp_path / name).touch()
+    assert found_pictures([f"{tmp_path}/*"]) == ([f"{tmp_path}/a.jpg"], [])
+    assert len(found_pictures([f"{tmp_path}/**"])[0]) == 2

@@ -13,7 +13,7 @@ import pytest
 
 import facezoo
 from facezoo.batches import ArrayBatches
-from facezoo.cli import main
+from facezoo.cli import main, watching
 from facezoo.datasets import Split
 from facezoo.errors import ParallelError
 from facezoo.labels import EXPRESSION_7
@@ -259,3 +259,22 @@ def test_two_devices_of_tensorflow_train_as_one_does(tmp_path):
     assert two.read_json("environment.json")["devices_together"] == 2
     kept = ["epoch", "val_loss", "loss"]
     pd.testing.assert_frame_equal(two.history[kept], one.history[kept], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "expected"),
+    [
+        ("facezoo: Warning: a checkpoint is damaged", 0, 0),
+        ("facezoo: Got 3 hosts; expected 2.", 1, 2),
+    ],
+)
+def test_a_watched_training_that_warns_has_not_failed(said, code, expected, monkeypatch, capfd):
+    program = f"import sys; print({said!r}, file=sys.stderr); sys.exit({code})"
+    start = subprocess.Popen
+    monkeypatch.setattr(
+        watching.subprocess,
+        "Popen",
+        lambda command, **options: start([sys.executable, "-c", program], **options),
+    )
+    assert watching.watch() == expected
+    assert said in capfd.readouterr().err

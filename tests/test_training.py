@@ -21,6 +21,7 @@ import facezoo
 from conftest import picture_bytes, write_zip
 from facezoo.datasets.prepare import prepare
 from facezoo.errors import (
+    DatasetNotFound,
     FacezooError,
     LabelSetMismatch,
     ParallelError,
@@ -541,6 +542,41 @@ def test_other_data_are_refused_on_resume(tmp_path):
     run.write_json("state.json", {**state, "fingerprint": "another"})
     with pytest.raises(RunError, match="another fingerprint"):
         train(resume=run.path)
+
+
+def test_the_same_pictures_with_other_labels_are_other_data(tmp_path):
+    rng = np.random.default_rng(0)
+    faces = [picture_bytes(rng.integers(0, 256, (32, 32), np.uint8), "PNG") for _ in range(60)]
+    recipe = TINY.override({"dataset": "folder:mine", "target": None, "protocol": None})
+
+    def prepare_in(folders):  # which do not change the order of the pictures
+        named = zip(folders, faces, strict=True)
+        members = {f"{folder}/{n:02}.png": face for n, (folder, face) in enumerate(named)}
+        prepare("folder:mine", write_zip(tmp_path / "mine.zip", members), size=32)
+
+    prepare_in("a" * 20 + "b" * 20 + "c" * 20)
+    run = train(recipe, runs=tmp_path / "runs")
+    facezoo.evaluate(run)
+    prepare_in("a" * 30 + "b" * 15 + "c" * 15)
+    with pytest.raises(RunError, match="with the same labels"):
+        facezoo.evaluate(run)
+
+
+def test_what_lies_beside_a_recipe_stays_when_a_resumed_run_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("all of it")
+    recipe = TINY.override({"dataset": "fer2013", "target": None, "protocol": None})
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+    with pytest.raises(DatasetNotFound):
+        train(resume=tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "all of it"
+    assert (tmp_path / "recipe.json").exists()
+
+
+def test_a_run_that_is_only_evaluated_keeps_where_it_was_trained(tmp_path):
+    run = train(TINY, runs=tmp_path, evaluate=False)
+    run.write_json("environment.json", {**run.read_json("environment.json"), "processor": "far"})
+    assert "test" in train(resume=run.path).metrics
+    assert run.read_json("environment.json")["processor"] == "far"
 
 
 def test_a_damaged_run_names_the_file(tmp_path):

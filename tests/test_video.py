@@ -251,6 +251,13 @@ def test_a_stream_may_change_its_size(network, tmp_path):
         assert len(list(frames)) == 3
 
 
+def test_a_video_that_cannot_be_read_again_is_not_kept(shell, film, tmp_path, monkeypatch):
+    monkeypatch.setattr(VideoFile, "_readable", lambda self: False)
+    code, _, err = shell("video", film, "--out", "new.mp4", "--csv", "faces.csv")
+    assert code == 2 and "new.mp4" in err[-1] and "expected a folder with room" in err[-1]
+    assert not list(tmp_path.rglob("new.mp4")) and not list(tmp_path.rglob(".writing-*"))
+
+
 def test_nothing_that_exists_is_replaced(shell, film):
     before = film.read_bytes()
     code, _, err = shell("video", film, "--out", "new.avi")

@@ -83,7 +83,9 @@ def _run():
             print(error.format_message(), flush=True)
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "facezoo"
-        _refuse(f"{error.format_message()} See: {command} --help")
+        message = error.format_message()
+        message += "" if message.endswith((".", "?")) else "."
+        _refuse(f"{message} See: {command} --help")
     except FacezooError as error:
         _refuse(str(error))
     except KeyboardInterrupt as error:

@@ -69,7 +69,7 @@ def models(
 
 @command
 def recipes(as_json: Json = False):
-    """List the recipes; --json prints them whole."""
+    """List the recipes; --json prints them whole, with what a study reported."""
     from facezoo.recipes import get_recipe, list_recipes
 
     found = [get_recipe(name) for name in list_recipes()]
@@ -82,7 +82,6 @@ def recipes(as_json: Json = False):
             "data": f"{r.dataset}, {r.target or 'default target'}",
             "network": r.builder,
             "epochs": r.epochs,
-            "reported": r.reported,
             "summary": r.summary,
         }
         for r in found

@@ -136,7 +136,7 @@ def video(
     with _starting(weights):
         recognizer = Recognizer(weights, min_score=min_score)
     with Video(source) as frames, _Kept(table) as rows, _Kept(out_path) as drawn:
-        writer = _FrameWriter(frames, rows.path, drawn.path, recognizer.label_set.classes)
+        writer = _FrameWriter(frames, rows, drawn, recognizer.label_set.classes)
         length, seen, answers = frames.length, 0, collections.defaultdict(list)
         with progress() as bar, writer:
             task = bar.add_task("frames", total=length)
@@ -214,19 +214,21 @@ def app(
 
 
 class _FrameWriter(contextlib.ExitStack):
-    """Writes frames to a table and a video, where asked."""
+    """Writes frames to a table and a video, where asked; what could not be written is not kept."""
 
-    def __init__(self, frames, table, video_path, classes):
+    def __init__(self, frames, table, video, classes):
         from facezoo.faces.results import csv_writer
         from facezoo.faces.video import VideoFile
 
         super().__init__()
         self.rows = self.drawn = None
-        if table is not None:
-            file = self.enter_context(table.open("w", encoding="utf-8", newline=""))
+        if video.path is not None:
+            self.enter_context(_whole(video))
+            self.drawn = self.enter_context(VideoFile(video.path, frames.size, frames.rate))
+        if table.path is not None:
+            self.enter_context(_whole(table))
+            file = self.enter_context(table.path.open("w", encoding="utf-8", newline=""))
             self.rows = csv_writer(file, ("frame", "seconds", "track"), classes)
-        if video_path is not None:
-            self.drawn = self.enter_context(VideoFile(video_path, frames.size, frames.rate))
 
     def write(self, frame):
         """Add a `Frame`."""
@@ -237,6 +239,17 @@ class _FrameWriter(contextlib.ExitStack):
             self.rows.writerows(frame_rows(frame))
         if self.drawn is not None:
             self.drawn.write(np.asarray(annotated(frame.picture, frame.faces)))
+
+
+@contextlib.contextmanager
+def _whole(kept):
+    """Tell that a `_Kept` could not be written, and keep nothing of it then."""
+    with _writing(kept.target):
+        try:
+            yield
+        except OSError:
+            kept.worth = False
+            raise
 
 
 class _Kept:
@@ -304,7 +317,7 @@ def found_pictures(given):
             names.append(one)
         else:
             matched = sorted(glob.glob(one, recursive=True))
-            names += matched
+            names += [found for found in matched if not os.path.isdir(found)]
             missing += [] if matched else [one]
     return list(dict.fromkeys(names)), missing
 

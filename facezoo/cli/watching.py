@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from facezoo.errors import LOST_HOST, ParallelError
+from facezoo.terminal import WARNED
 
 _WATCHED = "FACEZOO_WATCHED"
 # what JAX's native code says before it ends a process
@@ -26,6 +27,17 @@ def is_watched():
     return watched
 
 
+def _repeat(lines):
+    """Print the lines of the other process to their end; return whether one was a refusal."""
+    quiet = told = False
+    for line in lines:
+        quiet = quiet or _NATIVE.match(line) is not None
+        if not quiet and not line.startswith("[Gloo]"):
+            print(line, end="", file=sys.stderr, flush=True)
+        told = told or (line.startswith("facezoo: ") and not line.startswith(WARNED))
+    return told
+
+
 def watch():
     """Run this command again in a process of its own; return its exit code.
 
@@ -35,15 +47,13 @@ def watch():
     command = [sys.executable, "-m", "facezoo", *sys.argv[1:]]
     environment = {**os.environ, _WATCHED: "1"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        quiet = told = False
-        try:
-            for line in process.stderr:
-                quiet = quiet or _NATIVE.match(line) is not None
-                if not quiet and not line.startswith("[Gloo]"):
-                    print(line, end="", file=sys.stderr, flush=True)
-                told = told or line.startswith("facezoo: ")
-        except KeyboardInterrupt:  # the other process got it as well, and ends by itself
-            process.wait()
+        told = False
+        while True:
+            try:
+                told = _repeat(process.stderr) or told
+                break
+            except KeyboardInterrupt:  # the other process got it as well, and ends by itself
+                continue
     if process.returncode < 0 and not told:
         raise ParallelError(LOST_HOST)
     return 2 if told else process.returncode

@@ -5,6 +5,7 @@ A file a data set; each states its `SPEC`. They are imported when first asked fo
 
 import dataclasses
 import functools
+import hashlib
 import importlib
 import re
 
@@ -27,6 +28,7 @@ DATASETS = {
     "synthetic": "facezoo.datasets.synthetic",
 }
 OF_FER2013 = {"fer2013", "ferplus", "fer2013plus_cleaned"}  # the same photographs
+DRAWN = "drawn"  # the fingerprint of what is drawn in memory, always the same
 OWN_NAME = r"[\w-]+"  # after the colon, as in folder:mine
 
 
@@ -129,6 +131,7 @@ def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=No
         table = functools.partial(_rows_of, whole_table, rows[chosen])
         return Split(Pictures(images, rows[chosen]), labels[chosen], table, target.label_set, role)
 
+    parts = {role: split(role) for role in ("train", "validation", "test")}
     return FaceDataset(
         name=name,
         protocol=f"{name}/{protocol_name}",
@@ -136,12 +139,20 @@ def load_dataset(name, *, target=None, protocol=None, seed=0, fold=None, root=No
         seed=seed,
         fold=fold,
         label_set=target.label_set,
-        train=split("train"),
-        validation=split("validation"),
-        test=split("test"),
+        **parts,
         note="; ".join(filter(None, (rule.note, roles.note))),
-        fingerprint=fingerprint,
+        fingerprint=f"{fingerprint}+{_digest(parts.values())}" if fingerprint else DRAWN,
     )
+
+
+def _digest(parts):
+    """Hexadecimal digest of which pictures are in which part, and of their labels."""
+    digest = hashlib.sha256()
+    for split in parts:
+        digest.update(f"{split.name} {len(split)} ".encode())
+        digest.update(split.images.rows.astype("<i8").tobytes())
+        digest.update(split.labels.astype("<f4").tobytes())
+    return digest.hexdigest()
 
 
 def _rows_of(whole_table, rows):
@@ -192,14 +203,14 @@ def _adapted(spec, prepared):
 
 
 def _source(spec, root):
-    """Return (images, function of columns, function of the whole table, fingerprint)."""
+    """Return (images, function of columns, function of the whole table, images' sha256 or None)."""
     try:
         prepared = _prepared(spec, root)
     except DatasetNotFound:
         if spec.in_memory is None:
             raise
         images, table = spec.in_memory()
-        return images, lambda names: table[list(names)], lambda: table, "drawn"
+        return images, lambda names: table[list(names)], lambda: table, None
     whole_table = functools.cache(prepared.table)
     return prepared.images, prepared.columns, whole_table, prepared.info["images_sha256"]
 

@@ -135,7 +135,8 @@ class FaceDataset:
     """A data set under a protocol: three splits that share a label set.
 
     `protocol` is the whole name, such as "cmu_faces/random80"; `note` says what a reader
-    of its figures must know (that the protocol leaks, say), or is empty.
+    of its figures must know (that the protocol leaks, say), or is empty. `fingerprint` is of all
+    pictures and, after a "+", of the parts and their labels: compare two with `same_data`.
     """
 
     name: str
@@ -165,3 +166,8 @@ class FaceDataset:
         parts = {role: fewer(getattr(self, role)) for role in ("train", "validation", "test")}
         note = f"only {count} pictures of each split were used"
         return dataclasses.replace(self, **parts, note="; ".join(filter(None, (self.note, note))))
+
+
+def same_data(one, other):
+    """Whether two fingerprints are of the same data; an older one tells of pictures alone."""
+    return all(a == b for a, b in zip(one.split("+"), other.split("+"), strict=False))

@@ -105,13 +105,14 @@ class VideoFile:
 
     Raises:
         PictureError: OpenCV cannot write there.
+        OSError: when it is closed, and what was written cannot be read.
     """
 
     def __init__(self, path, size, rate):
         if Path(path).suffix.lower() != ".mp4":
             raise PictureError(f"Got {str(path)!r}; expected a path that ends in .mp4. Change it.")
         self._cv2 = cv2 = opencv()
-        self._size = size
+        self._path, self._size, self._frames = str(path), size, 0
         code = cv2.VideoWriter_fourcc(*CODEC)
         self._writer = cv2.VideoWriter(str(path), code, rate, size)
         if not self._writer.isOpened():
@@ -125,12 +126,22 @@ class VideoFile:
         if picture.shape[1::-1] != self._size:  # a stream may change its size
             picture = self._cv2.resize(picture, self._size, interpolation=self._cv2.INTER_AREA)
         self._writer.write(self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR))
+        self._frames += 1
 
     def __enter__(self):
         return self
 
     def __exit__(self, *raised):
         self._writer.release()
+        if self._frames and not self._readable():  # OpenCV's writer does not tell of a full disk
+            raise OSError("a video of which no frame can be read again")
+
+    def _readable(self):
+        written = self._cv2.VideoCapture(self._path)
+        try:
+            return written.read()[0]
+        finally:
+            written.release()
 
 
 def recognize_frames(recognizer, frames, *, rate=None, every=1, smoothing=SMOOTHING):

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import optuna
 
+from facezoo.datasets.base import same_data
 from facezoo.errors import TuningError, unknown
 from facezoo.recipes import Recipe, Space
 from facezoo.tuning.claims import CELL, cells_taken, finished, live, waiting
@@ -254,7 +255,7 @@ def _refuse_another(stored, search, name):
             had, got = had.trained.to_dict(), got.trained.to_dict()
             differ = {k: had[k] for k in had if had[k] != got[k]}
             had, got = differ, {k: got[k] for k in differ}
-        if had != got:
+        if had != got and not (field == "fingerprint" and same_data(had, got)):
             what = "data" if field == "fingerprint" else field
             told = "" if field in ("space", "fingerprint") else f" ({had} there, {got} here)"
             raise TuningError(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 
+from facezoo.datasets.base import same_data
 from facezoo.errors import TuningError
 from facezoo.files import locked
 from facezoo.recipes import Space, get_recipe, get_space, load_data
@@ -155,7 +156,7 @@ def _search(recipe, space, method, trials, metric, pruner, root):
 
 
 def _refuse_other_data(study, search, root):
-    if load_data(search.recipe, root).fingerprint != search.fingerprint:
+    if not same_data(load_data(search.recipe, root).fingerprint, search.fingerprint):
         raise TuningError(
             f"Got another prepared {search.recipe.dataset!r} than study {study.study_name!r} "
             "searches on; expected the same pictures on every machine. Prepare it as it was there."
