@@ -16,9 +16,14 @@ def made_by(results, script):
     )
 
 
-def changes(recipe):
-    """Return what a recipe changes of the one of its name: {field, as `--set` takes it: value}."""
-    usual, own = (each.trained.to_dict() for each in (get_recipe(recipe.name), recipe))
+def changes(recipe, usual=None):
+    """Return what a recipe changes of another: {field, as `--set` takes it: value}.
+
+    Args:
+        recipe: `Recipe`.
+        usual: the other; None for that of its name.
+    """
+    usual, own = (each.trained.to_dict() for each in (usual or get_recipe(recipe.name), recipe))
     changed = {}
     for name, value in own.items():
         before = usual[name]

@@ -52,8 +52,8 @@ def weights_page(results=ROOT / "results", folder=FOLDER):
         paragraphs += beside_fer(json.loads((results / "fer.json").read_text("utf-8")), folder)
     if (results / "ablations.json").exists():
         paragraphs += _ablations(json.loads((results / "ablations.json").read_text("utf-8")))
-    if (results / "teaching.json").exists():
-        paragraphs += _teaching(json.loads((results / "teaching.json").read_text("utf-8")))
+    if (results / "trainings.json").exists():
+        paragraphs += _trainings(json.loads((results / "trainings.json").read_text("utf-8")))
     return "\n\n".join(paragraphs) + "\n"
 
 
@@ -170,13 +170,14 @@ def _ablations(stored):
     ]
 
 
-def _teaching(stored):
-    """Networks that others taught beside the same network that nobody taught."""
-    columns = ["recipe", "taught by", "their share", "seed", "epochs"]
+def _trainings(stored):
+    """Trainings of one network, with what each changed."""
+    columns = ["weights", "changed", "taught by", "their share", "seed", "epochs"]
     columns += [f"{part} {what}" for part in PARTS for what in ("accuracy", "log loss")]
     rows = [
         (
-            ", ".join([f"`{row['recipe']}`", *(f"{k} {v}" for k, v in row["changed"].items())]),
+            row["weights"],
+            "; ".join(f"{name} {value}" for name, value in _fields(row["changed"])) or "-",
             ", ".join(f"`{name}`" for name in row["teachers"]) or "-",
             f"{row['share']:.0%}" if row["teachers"] else "-",
             row["seed"],
@@ -187,14 +188,20 @@ def _teaching(stored):
         for row in stored["rows"]
     ]
     return [
-        "## What teachers give",
+        "## What was tried for facezoo_base",
         markdown_table([*columns, "trained on"], rows),
-        "One network on the same pictures, stored by `python benchmarks/teaching.py`. Pupils have "
-        "a share of their labels from the teachers' answers; a `-taught` recipe does not soften "
-        "labels besides. "
+        "One network on the same pictures; what each changed of the recipe "
+        "`facezoo-small-fer2013`, stored by `python benchmarks/trainings.py`. Pupils have a share "
+        "of their labels from the answers of teachers. "
         f"Validation pictures judge ({stored['rows'][0]['validation']['n']:,}, so that 0.01 of "
         "accuracy between two rows says little; log loss tells more).",
     ]
+
+
+def _fields(changed):
+    """(name, value) of changes, arguments of the builder and the optimizer by their own names."""
+    for name, value in changed.items():
+        yield from value.items() if isinstance(value, dict) else [(name.split(".")[-1], value)]
 
 
 def _row(card, default, taken, cards):
