@@ -165,8 +165,8 @@ def _ablations(stored):
         markdown_table(("changed", "accuracy", "difference", "log loss", "seeds"), rows),
         f"`facezoo_small` on the same {budget['pictures']:,} pictures for {budget['epochs']} "
         "epochs, one part of the recipe changed at a time, on validation pictures; PublicTest was "
-        "not opened. So short a training underrates what pays late. "
-        + made_by(stored, "ablations"),
+        "not opened. So short a training underrates what pays late, "
+        "and between rows of one seed a point is within chance. " + made_by(stored, "ablations"),
     ]
 
 
