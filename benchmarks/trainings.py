@@ -6,9 +6,8 @@
 
 Puts runs of the same parts of the same pictures beside those in results/trainings.json; a run of
 the same settings and seed takes the old one's place. Told are the differences from the recipe
-facezoo-small-fer2013, from which that of facezoo_base has gone its own way, so that a row stays
-true when the recipe moves on. Validation pictures judge; the test figures are shown and decide
-nothing.
+facezoo-small-fer2013, so that a row stays true when that of facezoo_base changes. Validation
+pictures judge; the test figures are shown and decide nothing.
 """
 
 import argparse
@@ -26,8 +25,7 @@ from facezoo.weights.loading import run_card
 RESULTS = ROOT / "results" / "trainings.json"
 BESIDE = get_recipe("facezoo-small-fer2013")
 FIGURES = ("n", "accuracy", "macro_f1", "log_loss")
-TOLD = ("seed", "split_seed", "epochs", "teacher", "teacher_share")  # in columns of their own
-NAMES = ("name", "summary", "builder", "target", "protocol")
+TOLD = ("name", "summary", "builder", "seed", "split_seed", "epochs", "teacher", "teacher_share")
 
 
 def row(run):
@@ -38,7 +36,7 @@ def row(run):
         "weights": model.count_params(),
         "teachers": recipe.teachers,
         "share": recipe.teacher_share if recipe.teacher else 0,
-        "changed": {k: v for k, v in changes(recipe, BESIDE).items() if k not in (*TOLD, *NAMES)},
+        "changed": {k: v for k, v in changes(recipe, BESIDE).items() if k not in TOLD},
         "seed": recipe.seed,
         "epochs": len(run.history),
         **{part: {key: metrics[part][key] for key in FIGURES} for part in ("validation", "test")},
@@ -48,7 +46,8 @@ def row(run):
 
 def same(one, other):
     """Whether two rows are of the same training."""
-    return all(one[k] == other[k] for k in ("weights", "teachers", "share", "changed", "seed"))
+    told = ("weights", "teachers", "share", "changed", "seed", "epochs")
+    return all(one[k] == other[k] for k in told)
 
 
 def pictures(run):

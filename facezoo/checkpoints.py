@@ -1,5 +1,6 @@
 """What a stopped run goes on from: the facts it began with, and its newest whole checkpoint."""
 
+import operator
 import warnings
 
 from facezoo.callbacks import EarlyStopping, ReduceOnPlateau, RunKeeper
@@ -63,9 +64,8 @@ def check_facts(facts, run, state, parallel):
 
 
 def _changed(before, facts):
-    prints = before["fingerprint"], facts["fingerprint"]
-    told = facts | {"fingerprint": prints[0]} if same_data(*prints) else facts
-    return [name for name in told if before.get(name) != told[name]]
+    same = {"fingerprint": same_data}
+    return [k for k in facts if not same.get(k, operator.eq)(before.get(k), facts[k])]
 
 
 def take_up(run, model, keeper, others, parallel):

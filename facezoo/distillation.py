@@ -8,7 +8,7 @@ pass or two over the training pictures as a training begins.
 import numpy as np
 
 from facezoo.datasets import Split
-from facezoo.datasets.base import same_data
+from facezoo.datasets.base import pictures_alone, same_data
 from facezoo.errors import LabelSetMismatch, ProtocolError
 from facezoo.files import sha256
 from facezoo.weights.loading import load_model, run_card
@@ -41,21 +41,20 @@ def _sha256(name, data, recipe):
     source = find_source(name)
     card = source if isinstance(source, Card) else run_card(source)
     learnt, own = _pictures(card, card.recipe), _pictures(data, recipe)
-    other = ProtocolError(
-        f"Got teacher={name!r}, trained on {_told(learnt)}; expected "
-        f"{_told(own)}, for it may know the answers to other pictures. Choose another, or set "
-        "teacher=null."
-    )
-    alone = [(*where, prints.partition("+")[0]) for *where, prints in (learnt, own)]
-    if alone[0] != alone[1]:
-        raise other
-    if card.label_set != data.label_set:
+    prints, alike = (learnt[-1], own[-1]), card.label_set == data.label_set
+    if not alike:  # the labels, which tell the parts too, are others then
+        prints = map(pictures_alone, prints)
+    if learnt[:-1] != own[:-1] or not same_data(*prints):
+        raise ProtocolError(
+            f"Got teacher={name!r}, trained on {_told(learnt)}; expected "
+            f"{_told(own)}, for it may know the answers to other pictures. Choose another, or set "
+            "teacher=null."
+        )
+    if not alike:
         raise LabelSetMismatch(
             f"Got teacher={name!r} of {', '.join(card.label_set.classes)}; expected "
             f"{', '.join(data.label_set.classes)}. Choose another, or set teacher=null."
         )
-    if not same_data(learnt[-1], own[-1]):  # the labels tell the parts, and differ by target
-        raise other
     return card.files["keras"]["sha256"] if card.files else sha256(source.path / "model.keras")
 
 

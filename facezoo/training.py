@@ -210,9 +210,6 @@ def _go_on(run, options, new=False, hint=True):
         (run.path / "checkpoints").mkdir(exist_ok=True)
         try:
             data = load_data(recipe, options["root"])
-            if _epochs_left(run):  # else nothing but an evaluation is
-                together = {"hosts": parallel.hosts, "devices_together": parallel.devices}
-                run.write_json("environment.json", {**environment(), **together})
             parallel.share(recipe.to_dict())
             fit(run, recipe, data, options["callbacks"], parallel)
             write_evaluation(run, data, test=options["evaluate"])
@@ -224,16 +221,11 @@ def _go_on(run, options, new=False, hint=True):
             raise
 
 
-def _epochs_left(run):
-    newest = run.state["checkpoints"][0] if run.state is not None else None
-    return newest is None or not newest["stopped"] and newest["epoch"] < run.recipe.epochs
-
-
 def fit(run, recipe, data, callbacks=(), parallel=None):
     """Fit a recipe's model in a run folder, from its newest checkpoint if it has one.
 
-    Writes history, checkpoints, state and at last model.keras, whose weights are those of
-    the best epoch by the recipe's `monitor`; it computes in float32.
+    Writes environment, history, checkpoints, state and at last model.keras, whose weights are
+    those of the best epoch by the recipe's `monitor`; it computes in float32.
 
     Args:
         run: `RunFolder`; None on a host that writes nothing.
@@ -264,6 +256,9 @@ def fit(run, recipe, data, callbacks=(), parallel=None):
         done, stopped = take_up(run, model, keeper, others, parallel)
         averaged = [AveragedWeights(loaded=done > 0)] if recipe.ema else []
         if done < recipe.epochs and not stopped:
+            if run is not None:
+                together = {"hosts": parallel.hosts, "devices_together": parallel.devices}
+                run.write_json("environment.json", {**environment(), **together})
             model.fit(
                 _feed(train_split, recipe, parallel, epoch=done),
                 validation_data=_feed(validation, recipe, parallel),

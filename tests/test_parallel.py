@@ -1,10 +1,12 @@
 """Several devices and several hosts, on loopback: the same training as on one device."""
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -278,3 +280,26 @@ def test_a_watched_training_that_warns_has_not_failed(said, code, expected, monk
     )
     assert watching.watch() == expected
     assert said in capfd.readouterr().err
+
+
+class Interrupted:
+    """Lines of a process, of which the first is read when Ctrl-C comes."""
+
+    def __init__(self, *lines):
+        self.lines, self.pressed = lines, False
+
+    def __iter__(self):
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        yield from self.lines
+
+
+def test_what_a_watched_training_says_after_ctrl_c_is_told(monkeypatch, capsys):
+    said = "facezoo: Interrupted. Go on with: facezoo train --resume runs/x\n"
+    process = types.SimpleNamespace(stderr=Interrupted(said), returncode=2)
+    monkeypatch.setattr(
+        watching.subprocess, "Popen", lambda *_, **__: contextlib.nullcontext(process)
+    )
+    assert watching.watch() == 2
+    assert capsys.readouterr().err == said

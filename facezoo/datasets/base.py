@@ -171,3 +171,8 @@ class FaceDataset:
 def same_data(one, other):
     """Whether two fingerprints are of the same data; an older one tells of pictures alone."""
     return all(a == b for a, b in zip(one.split("+"), other.split("+"), strict=False))
+
+
+def pictures_alone(fingerprint):
+    """The part of a fingerprint that is of the pictures, whatever their labels."""
+    return fingerprint.partition("+")[0]
